@@ -1,0 +1,1 @@
+"""The stage that builds the OLTP database out of ``sql/schema`` and ``sql/operations``."""

@@ -1,0 +1,90 @@
+"""Building the database: three layers and the operations, in one transaction, only when they changed."""
+
+import logging
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql as pg
+
+from oltp_lab import sql
+from oltp_lab.errors import LabError
+from oltp_lab.servers import Database
+
+log = logging.getLogger(__name__)
+
+SOURCES = ("schema", "operations")
+
+
+@dataclass(frozen=True)
+class Build:
+    """What ``ensure`` found or did."""
+
+    content_hash: str
+    rebuilt: bool
+    incarnation: str
+
+
+def layers() -> list[str]:
+    """The files in the order in which they are applied, all as lab_owner."""
+    return [
+        file
+        for folder in ("schema/nile", "schema/tables", "schema/overlay", "operations")
+        for file in sql.files(folder)
+    ]
+
+
+def ensure(database: Database) -> Build:
+    """Build the schema unless the database holds exactly this one already.
+
+    Raises LabError when a role of the lab's name belongs to somebody else, or when another session
+    keeps the old schema locked.
+    """
+    wanted = sql.content_hash(*SOURCES)
+    queries = sql.queries("schema/queries.sql")
+    with database.connect() as connection:
+        connection.execute(queries["serialize_builds"])
+        installed = None
+        if connection.execute(queries["has_builds"]).fetchone() == (True,):
+            installed = connection.execute(queries["installed_hash"]).fetchone()
+        if installed != (wanted,):
+            _rebuild(connection, wanted)
+        (incarnation,) = connection.execute(queries["incarnation"]).fetchone() or ("",)
+    database.server.set_passwords()
+    return Build(wanted, rebuilt=installed != (wanted,), incarnation=str(incarnation))
+
+
+def _rebuild(connection: psycopg.Connection, content_hash: str) -> None:
+    """Replace whatever the lab built here before; the caller's transaction makes it all or nothing."""
+    _create_extensions(connection)
+    try:
+        connection.execute("set local lock_timeout = '30s'")
+        connection.execute(sql.read("schema/roles.sql"))
+        connection.execute(sql.read("schema/reset.sql"))
+        connection.execute("set local role lab_owner")
+        for file in layers():
+            connection.execute(sql.read(file))
+        connection.execute(
+            "insert into lab.builds (part, content_hash) values ('schema', %s)", [content_hash]
+        )
+        connection.execute("reset role")
+    except psycopg.errors.DuplicateObject as error:
+        raise LabError(
+            f"{error.diag.message_primary}: rename it, or set OLTP_LAB_POSTGRES_URL to another server"
+        ) from None
+    except psycopg.errors.LockNotAvailable:
+        raise LabError(
+            f"another session keeps tables of {connection.info.dbname} locked, so that the schema "
+            "cannot be rebuilt: end that session (see pg_stat_activity) and run again"
+        ) from None
+
+
+def _create_extensions(connection: psycopg.Connection) -> None:
+    """Statement statistics, where the administrator may have them."""
+    for extension in ("pg_stat_statements",):
+        try:
+            with connection.transaction():
+                connection.execute(
+                    pg.SQL("create extension if not exists {}").format(pg.Identifier(extension))
+                )
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFile) as error:
+            log.warning("without extension %s: %s", extension, error.diag.message_primary)

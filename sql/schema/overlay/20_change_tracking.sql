@@ -1,0 +1,63 @@
+-- Every table with a change_xid is mirrored: its rows carry the transaction that last wrote them, so
+-- that a reader who remembers a snapshot finds all that has become visible since.
+
+create function lab.stamp_change() returns trigger
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    -- The top-level transaction: a savepoint's own id is not what snapshots speak of.
+    new.change_xid := pg_current_xact_id()::text::bigint;
+    return new;
+end
+$$;
+comment on function lab.stamp_change() is 'Stamps the row with the current top-level transaction id.';
+
+-- As the owner: nobody may write a tombstone but by deleting a row. The row's keys come as
+-- arguments, tenant first, since tenants call theirs id.
+create function lab.bury() returns trigger
+    language plpgsql
+    security definer
+    set search_path = pg_catalog
+as $$
+begin
+    insert into integration.tombstones (tenant_id, table_name, row_id)
+    select (gone.row ->> tg_argv[1])::uuid, tg_argv[0], (gone.row ->> 'id')::uuid
+    from (select to_jsonb(old) as row) as gone;
+    return null;
+end
+$$;
+comment on function lab.bury() is 'Leaves a tombstone for a deleted row; arguments: table, column of the tenant.';
+
+do $$
+declare
+    mirrored record;
+begin
+    for mirrored in
+        select c.oid::regclass as name,
+               format('%s.%s', n.nspname, c.relname) as label,
+               c.relname,
+               n.nspname,
+               case when exists (select from pg_attribute t where t.attrelid = c.oid and t.attname = 'tenant_id')
+                    then 'tenant_id' else 'id' end as tenant_column
+        from pg_class c
+        join pg_namespace n on n.oid = c.relnamespace
+        join pg_attribute a on a.attrelid = c.oid and a.attname = 'change_xid'
+        where c.relkind in ('r', 'p') and not c.relispartition
+          and n.nspname not in ('pg_catalog', 'information_schema')
+    loop
+        execute format('create trigger stamp_change before insert or update on %s '
+                       'for each row execute function lab.stamp_change()', mirrored.name);
+        -- BRIN keeps updates HOT (16 and newer); small ranges keep scattered updates cheap to find.
+        execute format('create index %I on %s using brin (change_xid) with (pages_per_range = 4, autosummarize = on)',
+                       mirrored.relname || '_change_xid_idx', mirrored.name);
+        execute format('comment on index %I.%I is %L', mirrored.nspname,
+                       mirrored.relname || '_change_xid_idx', 'Incremental extraction by the warehouse.');
+        if mirrored.name <> 'integration.tombstones'::regclass then
+            execute format('create trigger bury after delete on %s '
+                           'for each row execute function lab.bury(%L, %L)',
+                           mirrored.name, mirrored.label, mirrored.tenant_column);
+        end if;
+    end loop;
+end
+$$;
