@@ -52,17 +52,21 @@ class Settings:
         return self.home / "credentials.json"
 
 
+def checked_scale(name: str) -> str:
+    """The name of a scale that exists. Raises LabError for any other."""
+    if name not in SCALES:
+        raise LabError(f"unknown scale {name!r}: set OLTP_LAB_SCALE to one of {', '.join(SCALES)}")
+    return name
+
+
 def load() -> Settings:
     """Read the settings from the environment.
 
     Raises LabError for an unknown scale.
     """
-    scale = os.environ.get("OLTP_LAB_SCALE") or "challenge"
-    if scale not in SCALES:
-        raise LabError(f"unknown scale {scale!r}: set OLTP_LAB_SCALE to one of {', '.join(SCALES)}")
     return Settings(
         home=Path(os.environ.get("OLTP_LAB_HOME") or ".oltp_lab").expanduser().absolute(),
-        scale=scale,
+        scale=checked_scale(os.environ.get("OLTP_LAB_SCALE") or "challenge"),
         postgres_url=os.environ.get("OLTP_LAB_POSTGRES_URL") or None,
         neighbours_url=os.environ.get("OLTP_LAB_NEIGHBOURS_URL") or None,
         dagster_postgres_url=os.environ.get("DAGSTER_POSTGRES_URL") or None,

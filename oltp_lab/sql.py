@@ -31,7 +31,10 @@ def files(folder: str, pattern: str = "*.sql") -> list[str]:
 def queries(relative: str) -> dict[str, LiteralString]:
     """The queries of one file by name; each begins with a line ``-- name: lower_case_name``."""
     parts = _NAME.split(read(relative))
-    return {name: cast(LiteralString, text.strip()) for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    return {
+        name: cast(LiteralString, text.strip())
+        for name, text in zip(parts[1::2], parts[2::2], strict=True)
+    }
 
 
 def content_hash(*relatives: str) -> str:

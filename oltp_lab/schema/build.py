@@ -1,4 +1,4 @@
-"""Building the database: three layers and the operations, in one transaction, only when they changed."""
+"""Building the database: layers and operations, all or nothing, only when they changed."""
 
 import logging
 from dataclasses import dataclass
@@ -8,11 +8,9 @@ from psycopg import sql as pg
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
-from oltp_lab.servers import Database
+from oltp_lab.servers import Database, credentials
 
 log = logging.getLogger(__name__)
-
-SOURCES = ("schema", "operations")
 
 
 @dataclass(frozen=True)
@@ -33,13 +31,18 @@ def layers() -> list[str]:
     ]
 
 
+def content_hash() -> str:
+    """A hash of all that the database is built from."""
+    return sql.content_hash("schema/roles.sql", "schema/reset.sql", *layers())
+
+
 def ensure(database: Database) -> Build:
     """Build the schema unless the database holds exactly this one already.
 
     Raises LabError when a role of the lab's name belongs to somebody else, or when another session
     keeps the old schema locked.
     """
-    wanted = sql.content_hash(*SOURCES)
+    wanted = content_hash()
     queries = sql.queries("schema/queries.sql")
     with database.connect() as connection:
         connection.execute(queries["serialize_builds"])
@@ -48,13 +51,14 @@ def ensure(database: Database) -> Build:
             installed = connection.execute(queries["installed_hash"]).fetchone()
         if installed != (wanted,):
             _rebuild(connection, wanted)
+        if not database.server.embedded:  # whose private socket trusts
+            credentials.give(connection, database.server.settings.credentials)
         (incarnation,) = connection.execute(queries["incarnation"]).fetchone() or ("",)
-    database.server.set_passwords()
     return Build(wanted, rebuilt=installed != (wanted,), incarnation=str(incarnation))
 
 
-def _rebuild(connection: psycopg.Connection, content_hash: str) -> None:
-    """Replace whatever the lab built here before; the caller's transaction makes it all or nothing."""
+def _rebuild(connection: psycopg.Connection, wanted: str) -> None:
+    """Replace what the lab built here before; the caller's transaction makes it all or nothing."""
     _create_extensions(connection)
     try:
         connection.execute("set local lock_timeout = '30s'")
@@ -64,12 +68,13 @@ def _rebuild(connection: psycopg.Connection, content_hash: str) -> None:
         for file in layers():
             connection.execute(sql.read(file))
         connection.execute(
-            "insert into lab.builds (part, content_hash) values ('schema', %s)", [content_hash]
+            "insert into lab.builds (part, content_hash) values ('schema', %s)", [wanted]
         )
         connection.execute("reset role")
     except psycopg.errors.DuplicateObject as error:
         raise LabError(
-            f"{error.diag.message_primary}: rename it, or set OLTP_LAB_POSTGRES_URL to another server"
+            f"{error.diag.message_primary}: rename it, "
+            "or set OLTP_LAB_POSTGRES_URL to another server"
         ) from None
     except psycopg.errors.LockNotAvailable:
         raise LabError(

@@ -1,0 +1,53 @@
+# What a newcomer needs: Python 3.11 to 3.13 and make. Everything else is installed into .venv.
+
+SCALE  ?= $(or $(OLTP_LAB_SCALE),challenge)
+ROLE   ?=
+TENANT ?=
+PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell python$(v) -c 'print("python$(v)")' 2>/dev/null)) python3)
+
+BIN := .venv/bin
+export OLTP_LAB_SCALE := $(SCALE)
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test lint ui bench up down psql clean
+
+help: ## What can be made
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 8
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	    || { echo "oltp_lab needs Python 3.11 to 3.13: set PYTHON to one, as in make lab PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+lab: .venv/installed ## Build, load, measure, sync and report   [SCALE=smoke|challenge]
+	@$(BIN)/dagster job execute -m oltp_lab.definitions -j lab
+	@$(BIN)/python -m oltp_lab.findings
+
+test: .venv/installed ## Run every test
+	@$(BIN)/python -m pytest
+
+lint: .venv/installed ## Style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+
+ui: .venv/installed ## Open the Dagster UI
+	@$(BIN)/dagster dev
+
+bench: .venv/installed ## Print the benchmark table
+	@$(BIN)/python -m oltp_lab_tests.benchmarks
+
+up: .venv/installed ## Keep the servers running
+	@$(BIN)/python -m oltp_lab.servers up
+
+down: .venv/installed ## End whatever is left running
+	@$(BIN)/python -m oltp_lab.servers down
+
+psql: .venv/installed ## A prompt on the OLTP database     [ROLE=lab_app TENANT=uuid]
+	@$(BIN)/python -m oltp_lab.servers psql $(if $(ROLE),--role $(ROLE)) $(if $(TENANT),--tenant $(TENANT))
+
+clean: ## Remove what the lab made
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m oltp_lab.servers clean; fi
+	@rm -rf .venv .tmp_dagster_home_*

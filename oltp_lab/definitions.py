@@ -1,0 +1,89 @@
+"""Names every asset, check, job, schedule and resource; ``defs`` is what Dagster loads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from oltp_lab.findings.assets import assets as findings_assets
+from oltp_lab.findings.checks import checks as findings_checks
+from oltp_lab.isolation.checks import checks as isolation_checks
+from oltp_lab.load.assets import assets as load_assets
+from oltp_lab.load.assets import checks as load_checks
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
+from oltp_lab.sample_data.assets import assets as sample_data_assets
+from oltp_lab.sample_data.checks import checks as sample_data_checks
+from oltp_lab.schema.assets import assets as schema_assets
+from oltp_lab.warehouse.assets import assets as warehouse_assets
+from oltp_lab.warehouse.checks import checks as warehouse_checks
+
+default_assets = [
+    *schema_assets,
+    *sample_data_assets,
+    *load_assets,
+    *warehouse_assets,
+    *findings_assets,
+]
+default_checks = [
+    *sample_data_checks,
+    *isolation_checks,
+    *load_checks,
+    *warehouse_checks,
+    *findings_checks,
+]
+default_resources = {
+    "oltp": Oltp(),
+    "warehouse": Warehouse(),
+    "measurements": MeasurementsResource(),
+    "scale": Scale.configure_at_launch(),
+}
+
+
+def default_jobs() -> list[Any]:
+    """The named jobs; each is a selection of groups."""
+    groups = dg.AssetSelection.groups
+    attacks = dg.AssetSelection.checks(*isolation_checks)
+    return [
+        dg.define_asset_job("lab", dg.AssetSelection.all(), description="Everything, in order."),
+        dg.define_asset_job(
+            "build",
+            groups("schema", "sample_data") - attacks,
+            description="The OLTP database and its sample data.",
+        ),
+        dg.define_asset_job(
+            "isolation", attacks, description="Attacks on the isolation of tenants."
+        ),
+        dg.define_asset_job("load", groups("load"), description="The load runs."),
+        dg.define_asset_job(
+            "analytics_sync",
+            groups("warehouse"),
+            description="Extracts what changed into the warehouse and refreshes its marts.",
+        ),
+        dg.define_asset_job("findings", groups("findings"), description="The report."),
+    ]
+
+
+def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Fresh definitions; ``resources`` take the place of the defaults of the same name."""
+    jobs = default_jobs()
+    sync = next(job for job in jobs if job.name == "analytics_sync")
+    return dg.Definitions(
+        assets=default_assets,
+        asset_checks=default_checks,
+        jobs=jobs,
+        schedules=[
+            dg.ScheduleDefinition(
+                name="analytics_sync_schedule",
+                job=sync,
+                cron_schedule="*/5 * * * *",
+                default_status=dg.DefaultScheduleStatus.RUNNING,
+                description="Keeps the warehouse fresh.",
+            )
+        ],
+        resources={**default_resources, **(resources or {})},
+        # One process: starting another costs more than most steps, and DuckDB has one writer.
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

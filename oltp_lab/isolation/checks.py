@@ -1,0 +1,105 @@
+"""One blocking check a table: every attack on it held."""
+
+from collections.abc import Iterable, Iterator
+
+import dagster as dg
+
+from oltp_lab import catalog
+from oltp_lab.isolation import probes
+from oltp_lab.isolation.probes import HELD, LEAKED, Probe
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+
+_ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+
+
+def _key(table_name: str) -> dg.AssetKey:
+    return dg.AssetKey(["oltp", *table_name.split(".")])
+
+
+@dg.multi_asset_check(
+    name="isolation",
+    specs=[
+        dg.AssetCheckSpec(
+            "isolated",
+            asset=_key(f"{schema}.{name}"),
+            blocking=True,
+            description="As the application in one tenant's context, nothing of another tenant's "
+            "can be read, written, referenced or moved; without a context, nothing at all.",
+        )
+        for schema, name in catalog.tables()
+    ]
+    + [
+        dg.AssetCheckSpec(
+            "no_other_table_leaks",
+            asset="schema",
+            blocking=True,
+            description="Every table beside those of the SQL files is forced or listed as shared, "
+            "and shared tables are written only by those listed.",
+        )
+    ],
+)
+def isolation(
+    context: dg.AssetCheckExecutionContext,
+    oltp: Oltp,
+    measurements: MeasurementsResource,
+    scale: Scale,
+) -> Iterator[dg.AssetCheckResult]:
+    database = oltp.database()
+    found = probes.run(database)
+    run = measurements.run(context, database, scale.value())
+    measurements.store().append("isolation_probes", [vars(probe) for probe in found], run=run)
+    known = {f"{schema}.{name}" for schema, name in catalog.tables()}
+    for table in sorted(known):
+        yield _result(table, [probe for probe in found if probe.table_name == table])
+    yield _others([probe for probe in found if probe.table_name not in known])
+
+
+def _result(table: str, found: list[Probe]) -> dg.AssetCheckResult:
+    """The verdict on one table; a table that was not attacked has been hidden as a shared one."""
+    leaks = [probe for probe in found if probe.outcome == LEAKED]
+    unproven = [probe for probe in found if probe.outcome not in {HELD, LEAKED}]
+    if not found:
+        description = f"{table} was not attacked: it is missing, or listed as shared"
+    elif leaks:
+        description = f"{table} leaks: {_told(leaks)}"
+    elif unproven:
+        description = f"{table} is not proven: {_told(unproven)}"
+    else:
+        description = f"{len(found)} attacks on {table} held"
+    return dg.AssetCheckResult(
+        check_name="isolated",
+        asset_key=_key(table),
+        passed=bool(found) and not leaks and not unproven,
+        severity=_ERROR if leaks or not found else _WARN,
+        description=description,
+        metadata={
+            "attacks": len(found),
+            "leaks": float(len(leaks)),
+            "not_proven": float(len(unproven)),
+            "probes": dg.MetadataValue.md(_matrix(found)),
+        },
+    )
+
+
+def _others(found: list[Probe]) -> dg.AssetCheckResult:
+    """Tables that no SQL file of the lab makes must be safe too."""
+    wrong = [probe for probe in found if probe.outcome != HELD]
+    return dg.AssetCheckResult(
+        check_name="no_other_table_leaks",
+        asset_key=dg.AssetKey("schema"),
+        passed=not wrong,
+        description="; ".join(f"{p.table_name}: {_told([p])}" for p in wrong) or "there is none",
+        metadata={"probes": dg.MetadataValue.md(_matrix(found))},
+    )
+
+
+def _told(found: Iterable[Probe]) -> str:
+    return "; ".join(f"{probe.attack} as {probe.role} ({probe.detail})" for probe in found)
+
+
+def _matrix(found: Iterable[Probe]) -> str:
+    rows = (f"| {p.attack} | {p.outcome} | {p.detail} | `{p.statement}` |" for p in found)
+    return "\n".join(("| attack | outcome | detail | statement |", "|---|---|---|---|", *rows))
+
+
+checks = [isolation]

@@ -1,0 +1,13 @@
+"""The OLTP database, the system under test."""
+
+import dagster as dg
+
+from oltp_lab import servers, settings
+
+
+class Oltp(dg.ConfigurableResource):
+    """The database ``oltp_lab``: embedded, or on the server that OLTP_LAB_POSTGRES_URL names."""
+
+    def database(self) -> servers.Database:
+        """The database, its server started and checked. Raises LabError if it won't do."""
+        return servers.oltp(settings.load())

@@ -1,0 +1,70 @@
+"""One server and two idle template databases for the whole session; each test gets a clone."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from oltp_lab import servers
+from oltp_lab import settings as lab_settings
+from oltp_lab.sample_data import load as sample_data
+from oltp_lab.schema import build
+from oltp_lab.servers import Database, databases
+from oltp_lab.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A lab home of the session's own; a server given by URL in the environment is used."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OLTP_LAB_HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("OLTP_LAB_SCALE", "smoke")
+        yield lab_settings.load()
+
+
+def _fresh(settings: Settings, template: Database | None = None) -> Database:
+    database = servers.oltp(settings).sibling(f"oltp_lab_test_{uuid.uuid4().hex[:12]}")
+    databases.create(database, template=template)
+    return database
+
+
+@pytest.fixture(scope="session")
+def schema_template(settings: Settings) -> Iterator[Database]:
+    """The schema without rows. Nobody may connect to it, or it cannot be cloned."""
+    database = _fresh(settings)
+    build.ensure(database)
+    yield database
+    databases.drop(database)
+
+
+@pytest.fixture(scope="session")
+def seeded_template(settings: Settings, schema_template: Database) -> Iterator[Database]:
+    """The schema with the sample data of scale smoke."""
+    database = _fresh(settings, schema_template)
+    sample_data.ensure(database, "smoke", seed=1)
+    yield database
+    databases.drop(database)
+
+
+@pytest.fixture
+def empty(settings: Settings) -> Iterator[Database]:
+    """A database with nothing in it."""
+    database = _fresh(settings)
+    yield database
+    databases.drop(database)
+
+
+@pytest.fixture
+def database(settings: Settings, schema_template: Database) -> Iterator[Database]:
+    """The schema without rows, the test's own."""
+    clone = _fresh(settings, schema_template)
+    yield clone
+    databases.drop(clone)
+
+
+@pytest.fixture
+def seeded(settings: Settings, seeded_template: Database) -> Iterator[Database]:
+    """The schema with sample data, the test's own."""
+    clone = _fresh(settings, seeded_template)
+    yield clone
+    databases.drop(clone)

@@ -1,0 +1,3 @@
+-- Delete without any tenant in context.
+-- context: none
+delete from {table}

@@ -1,0 +1,3 @@
+-- Read without any tenant in context.
+-- context: none
+select * from {table} limit 1

@@ -1,0 +1,3 @@
+-- Empty the table: TRUNCATE is not subject to row level security, so the privilege must be missing.
+-- context: own
+truncate {table}

@@ -1,0 +1,35 @@
+-- What must hold of the whole schema. Each query returns what breaks its rule.
+
+-- name: tables_are_forced_or_shared
+select c.oid::regclass::text
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where n.nspname not in ('pg_catalog', 'information_schema') and c.relkind in ('r', 'p')
+  and not (c.relrowsecurity and c.relforcerowsecurity)
+  and c.oid not in (select table_name from lab.shared_tables);
+
+-- name: no_role_bypasses
+select rolname::text from pg_roles where rolname like 'lab\_%' and (rolsuper or rolbypassrls);
+
+-- name: indexes_are_explained
+select i.indexrelid::regclass::text
+from pg_index i
+join pg_class c on c.oid = i.indexrelid
+join pg_namespace n on n.oid = c.relnamespace
+where n.nspname not in ('pg_catalog', 'information_schema', 'pg_toast')
+  and obj_description(c.oid, 'pg_class') is null
+  and not exists (select from pg_constraint k where k.conindid = c.oid);
+
+-- name: foreign_keys_are_indexed
+select k.conname::text
+from pg_constraint k
+where k.contype = 'f'
+  and not exists (
+      select from pg_index i
+      where i.indrelid = k.conrelid
+        and (i.indkey::int2[])[0:cardinality(k.conkey) - 1] @> k.conkey);
+
+-- name: operations_say_who_calls_them
+select p.oid::regprocedure::text
+from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+where n.nspname in ('tenancy', 'campaigns')
+  and coalesce(obj_description(p.oid, 'pg_proc'), '') !~ '^lab_(app|auth|platform): ';
