@@ -3,7 +3,8 @@
 SCALE  ?= $(or $(OLTP_LAB_SCALE),challenge)
 ROLE   ?=
 TENANT ?=
-PYTHON ?= $(firstword $(foreach v,3.13 3.12 3.11,$(shell python$(v) -c 'print("python$(v)")' 2>/dev/null)) python3)
+SUITS  := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(SUITS)' 2>/dev/null && echo $(p))) python3)
 
 BIN := .venv/bin
 export OLTP_LAB_SCALE := $(SCALE)
@@ -15,7 +16,7 @@ help: ## What can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 8
 
 .venv/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	@$(PYTHON) -c '$(SUITS)' \
 	    || { echo "oltp_lab needs Python 3.11 to 3.13: set PYTHON to one, as in make lab PYTHON=python3.12" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'

@@ -1,0 +1,1 @@
+"""Speed as ratios in one run. Each module's public functions named ``measure...`` return rows."""
