@@ -23,16 +23,16 @@ def check(settings: Settings) -> None:
     Raises LabError when it is no folder, cannot be written, or its disk is full.
     """
     home = settings.home
-    existing = next(p for p in (home, *home.parents) if p.exists() or p.is_symlink())
-    if not existing.is_dir():
-        raise LabError(f"{existing} is not a folder: set OLTP_LAB_HOME to a folder")
-    free = shutil.disk_usage(existing).free // 2**20
-    if free < ROOM_MB:
-        raise LabError(
-            f"only {free} MB are free at {existing}, the lab needs {ROOM_MB}: "
-            f"free some space or set OLTP_LAB_HOME to a folder on another disk"
-        )
     try:
+        existing = next(p for p in (home, *home.parents) if p.exists() or p.is_symlink())
+        if not existing.is_dir():
+            raise LabError(f"{existing} is not a folder: set OLTP_LAB_HOME to a folder")
+        free = shutil.disk_usage(existing).free // 2**20
+        if free < ROOM_MB:
+            raise LabError(
+                f"only {free} MB are free at {existing}, the lab needs {ROOM_MB}: "
+                f"free some space or set OLTP_LAB_HOME to a folder on another disk"
+            )
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=home):
             pass

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 
 _CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
+_SHARED_MEMORY = Path("/dev/shm")
 
 _COMMON = """\
 listen_addresses = ''
@@ -27,7 +27,7 @@ shared_preload_libraries = 'pg_stat_statements'
 track_commit_timestamp = on     # propagation lag of the warehouse
 max_prepared_transactions = 100
 wal_level = logical
-max_wal_size = '4GB'
+max_wal_size = '2GB'
 min_wal_size = '512MB'
 checkpoint_timeout = '15min'
 wal_buffers = '16MB'

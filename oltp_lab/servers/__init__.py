@@ -1,0 +1,118 @@
+"""The PostgreSQL servers: embedded or given by URL, how they live, and how to reach them."""
+
+from functools import cache
+
+from psycopg.conninfo import make_conninfo
+
+from oltp_lab.servers import (
+    busy,
+    credentials,
+    databases,
+    embedded,
+    given,
+    home,
+    locks,
+    processes,
+    tuning,
+)
+from oltp_lab.servers.database import Database, Server
+from oltp_lab.servers.embedded import binary
+from oltp_lab.settings import Settings
+
+__all__ = [
+    "Database", "Server", "binary", "busy", "check", "credentials", "databases", "locks",
+    "neighbours", "oltp", "processes",
+]  # fmt: skip
+
+_VARIABLES = {"oltp": "OLTP_LAB_POSTGRES_URL", "neighbours": "OLTP_LAB_NEIGHBOURS_URL"}
+
+
+def oltp(settings: Settings) -> Database:
+    """The database ``oltp_lab`` on the server under test; made, and the server started, if need be.
+
+    Raises LabError when the server or the lab's folder is not fit for it.
+    """
+    return _database(_server(settings, "oltp"), "oltp_lab")
+
+
+def neighbours(settings: Settings, name: str) -> Database:
+    """The database ``oltp_lab_NAME`` on the neighbours' server, likewise."""
+    return _database(_server(settings, "neighbours"), f"oltp_lab_{name}")
+
+
+def check(settings: Settings) -> None:
+    """Ask, changing nothing, whether the lab's folder and the given servers are fit.
+
+    Raises LabError when they are not.
+    """
+    home.check(settings)
+    if settings.postgres_url:
+        databases.exists(Database(_given(settings, "oltp"), "oltp_lab"))
+    if settings.neighbours_url:
+        _given(settings, "neighbours")
+
+
+def cluster(settings: Settings, name: str) -> embedded.Cluster:
+    """The embedded cluster ``oltp`` or ``neighbours``; it is not started."""
+    return embedded.Cluster(settings.home / name, tuning.configuration(name))
+
+
+def _database(server: Server, name: str) -> Database:
+    database = Database(server, name)
+    databases.create(database)
+    return database
+
+
+def _server(settings: Settings, name: str) -> Server:
+    _enter(settings)
+    if _url(settings, name):
+        return _given(settings, name)
+    return _embedded(settings, name, embedded.use(cluster(settings, name)))
+
+
+def _url(settings: Settings, name: str) -> str | None:
+    return settings.postgres_url if name == "oltp" else settings.neighbours_url
+
+
+@cache
+def _enter(settings: Settings) -> None:
+    """What a process does once, before it uses its first server."""
+    home.check(settings)
+    processes.end_orphans(settings)
+    processes.record_self(settings)
+
+
+@cache
+def _given(settings: Settings, name: str) -> Server:
+    variable = _VARIABLES[name]
+    options = given.options(_url(settings, name) or "", variable)
+    with given.connect(options, f"the server of {variable}", autocommit=True) as session:
+        given.check(session, variable)
+        version, identifier = given.identity(session)
+    return Server(
+        name=name,
+        maintenance=options.pop("dbname"),
+        conninfo=make_conninfo("", **options),
+        version=version,
+        system_identifier=identifier,
+        settings=settings,
+        variable=variable,
+    )
+
+
+@cache
+def _embedded(settings: Settings, name: str, pid: int) -> Server:
+    """Another one for each time that the server was started."""
+    ours = cluster(settings, name)
+    options = {"host": str(ours.socket), "port": embedded.PORT, "user": embedded.ADMINISTRATOR}
+    with given.connect({**options, "dbname": "postgres"}, f"the embedded {name}") as session:
+        version, identifier = given.identity(session)
+    return Server(
+        name=name,
+        conninfo=make_conninfo("", **options),
+        version=version,
+        system_identifier=identifier,
+        settings=settings,
+        cluster=ours,
+        postmaster_pid=pid,
+    )
