@@ -28,7 +28,10 @@ MUTANTS = {
     "tenants readable": ("public.tenants", "alter policy tenant on public.tenants using (true)"),
     "single-column foreign key": (
         "campaigns.step_executions",
-        "alter table campaigns.step_executions drop constraint step_executions_step_fkey",
+        "alter table campaigns.steps add constraint steps_id_key unique (id);"
+        "alter table campaigns.step_executions drop constraint step_executions_step_fkey,"
+        " add constraint step_executions_step_fkey foreign key (step_id)"
+        " references campaigns.steps (id)",
     ),
     "new table without policy": (
         "campaigns.notes",

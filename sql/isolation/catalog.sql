@@ -29,9 +29,9 @@ from pg_constraint k
 join pg_class c on c.oid = k.conrelid
 join pg_namespace n on n.oid = c.relnamespace
 where k.contype = 'f' and k.conparentid = 0
+  and exists (select from pg_attribute a where a.attrelid = k.conrelid and a.attname = 'tenant_id')
   and exists (select from pg_attribute a
-              where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname = 'tenant_id')
-  and array_length(k.conkey, 1) > 1
+              where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> 'tenant_id')
 order by 1;
 
 -- name: pair
