@@ -8,6 +8,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(she
 
 BIN := .venv/bin
 export OLTP_LAB_SCALE := $(SCALE)
+# Dagster recommends its newer command each time; the older one runs a job without a server.
+export PYTHONWARNINGS := ignore:Function `job_execute_command` is superseded
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test lint ui bench up down psql clean

@@ -53,9 +53,12 @@ def isolation(
     run = measurements.run(context, database, scale.value())
     measurements.store().append("isolation_probes", [vars(probe) for probe in found], run=run)
     known = {f"{schema}.{name}" for schema, name in catalog.tables()}
-    for table in sorted(known):
-        yield _result(table, [probe for probe in found if probe.table_name == table])
-    yield _others([probe for probe in found if probe.table_name not in known])
+    results = [_result(t, [p for p in found if p.table_name == t]) for t in sorted(known)]
+    results.append(_others([probe for probe in found if probe.table_name not in known]))
+    for result in results:
+        if not result.passed:
+            context.log.error(result.description)
+        yield result
 
 
 def _result(table: str, found: list[Probe]) -> dg.AssetCheckResult:
