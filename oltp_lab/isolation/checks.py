@@ -21,7 +21,7 @@ _ANY_TABLE = _key("public.tenants")
 
 
 @dg.multi_asset_check(
-    name="isolation",
+    name="attack_every_table",
     specs=[
         dg.AssetCheckSpec(
             "isolated",

@@ -1,0 +1,62 @@
+"""The asset ``report``: what Dagster sees of the findings."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from oltp_lab import catalog, settings, sql
+from oltp_lab.findings import report as page
+from oltp_lab.findings import tables
+from oltp_lab.findings.finding import Finding
+from oltp_lab.resources import MeasurementsResource
+
+
+def _measured() -> Iterator[dg.AssetKey]:
+    """Everything that leaves measurements, as the folders of ``sql/`` name it."""
+    yield dg.AssetKey("schema")
+    for schema, table in catalog.tables():
+        yield dg.AssetKey(["oltp", schema, table])
+    for folder in ("load", "warehouse/marts"):
+        stage = folder.rpartition("/")[2]
+        for place in sql.path(folder).iterdir():
+            if place.is_dir() or stage == "marts":
+                yield dg.AssetKey([stage, place.stem])
+
+
+@dg.asset(
+    group_name="findings",
+    kinds={"duckdb", "html"},
+    owners=["team:oltp_lab"],
+    code_version=sql.content_hash("findings"),
+    deps=list(_measured()),
+    description="One self-contained page of what was found, read from the measurement files.",
+)
+def report(
+    context: dg.AssetExecutionContext, measurements: MeasurementsResource
+) -> dg.MaterializeResult:
+    path = settings.load().report
+    found = page.write(measurements.store(), path)
+    for finding in found:
+        context.log.info(finding.headline)
+    context.log.info("report: %s", path)
+    metadata: dict[str, Any] = {"report": dg.MetadataValue.path(str(path))}
+    for finding in found:
+        metadata |= _metadata(finding)
+    return dg.MaterializeResult(metadata=metadata)
+
+
+def _metadata(finding: Finding) -> dict[str, Any]:
+    """The card's figures, its headline and its tables."""
+    metadata: dict[str, Any] = {finding.name: finding.headline}
+    for name, figure in finding.figures.items():
+        metadata[f"{finding.name}/{name}"] = figure
+    for query, frame in finding.frames.items():
+        kind, caption = query.split("_", 1)
+        if kind == "table" and frame is not None and not frame.empty:
+            text = tables.markdown(tables.of(frame, caption))
+            metadata[f"{finding.name}/{caption}"] = dg.MetadataValue.md(text)
+    return metadata
+
+
+assets = [report]

@@ -1,0 +1,248 @@
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import duckdb
+import pytest
+
+from oltp_lab.errors import LabError
+from oltp_lab.findings import finding, report
+from oltp_lab.findings.questions import questions
+from oltp_lab_tests.findings import measured
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+VOID = {"meta", "link", "br", "wbr", "hr", "img"}
+
+
+class Page(HTMLParser):
+    """Raises for elements that are not closed where they should be; gathers links, ids and text."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.source = path.read_text("utf-8")
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.text = ""
+        self.feed(self.source)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_startendtag(tag, attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("href", "src", "xlink:href"):
+                self.links.append(value or "")
+            if name == "id":
+                self.ids.append(value or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> at {self.getpos()}"
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+
+@pytest.fixture
+def page_path(tmp_path: Path) -> Path:
+    return tmp_path / "report" / "index.html"
+
+
+def _page(store: measured.Measurements, path: Path) -> Page:
+    report.write(store, path)
+    return Page(path)
+
+
+def test_the_parser_sees_what_is_not_closed(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.html"
+    broken.write_text("<section><p>never closed</section>")
+    with pytest.raises(AssertionError, match="section"):
+        Page(broken)
+
+
+def test_the_page_stands_alone(tmp_path: Path, page_path: Path) -> None:
+    page = _page(measured.everything(tmp_path), page_path)
+    assert "http" not in page.source.replace("http-equiv", "")
+    assert "@import" not in page.source
+    assert set(re.findall(r"url\((.)", page.source)) <= {"#"}
+    assert len(page.ids) == len(set(page.ids))
+    for link in page.links:
+        if link.startswith("#"):
+            assert link[1:] in page.ids
+        elif link != "data:,":
+            file = page_path.parent / unquote(link)
+            assert duckdb.read_parquet(str(file)).fetchone()
+    assert any(link.startswith("../measurements/load_runs/run-1") for link in page.links)
+
+
+def test_its_numbers_are_those_of_the_files(tmp_path: Path, page_path: Path) -> None:
+    text = _page(measured.everything(tmp_path), page_path).text
+    for shown in (
+        "18.6",
+        "0123abcd",
+        "±2.3 %",
+        "1,234,567",  # rows of leads
+        "0 leaks in 3 probes",
+        f"p95 {TIMES} 300",  # from 8 to 1,000 sessions
+        "campaign report: p95 4.0 → 1,200.0 ms",
+        f"1.03 {TIMES} [1.01, 1.05] for lead lookup",
+        f"1.40 {TIMES}",  # without the filter
+        "5,000 rows in 0.25 s, 20,000 rows/s",
+        "0.7 s behind",
+        "812",  # MB of the server
+    ):
+        assert shown in text, shown
+    answered = sum(bool(line.answers) for line in questions())
+    assert f"{answered} of 148 lines answered" in text
+    assert "not measured" not in text
+
+
+def test_what_was_not_measured_is_said(tmp_path: Path, page_path: Path) -> None:
+    page = _page(measured.write(tmp_path), page_path)
+    assert page.text.count("not measured in this lab home") == len(finding.names()) + 2
+    assert "<table>" not in page.source
+
+
+@pytest.mark.parametrize("table", measured.TABLES)
+def test_any_one_table_may_be_missing(tmp_path: Path, table: str) -> None:
+    measured.everything(tmp_path)
+    shutil.rmtree(tmp_path / "measurements" / table)
+    found = report.read(measured.write(tmp_path))
+    missing = [f for f in found if f.card is None or any(x is None for x in f.frames.values())]
+    assert 0 < len(missing) < len(found)
+
+
+def test_a_part_that_is_missing_leaves_the_rest(tmp_path: Path, page_path: Path) -> None:
+    measured.everything(tmp_path)
+    shutil.rmtree(tmp_path / "measurements" / "resource_samples")
+    text = _page(measured.write(tmp_path), page_path).text
+    assert "Throughput and what it took: not measured in this lab home" in text
+    assert "1,200.0 ms" in text
+
+
+def test_a_leak_is_told(tmp_path: Path) -> None:
+    leak = measured.probes("leaked", "7 row(s) reached")
+    store = measured.write(tmp_path, isolation_probes=leak)
+    found = finding.read(store, "isolation")
+    assert found.card
+    assert (found.card["verdict"], found.card["tone"]) == ("It can", "bad")
+    assert found.figures["leaks"] == 1.0
+    assert found.headline == "isolation: 3 probes, 1 leaks, 0 not proven"
+    told = found.frames["table_probes_that_did_not_hold"]
+    assert told is not None
+    assert told["detail"].tolist() == ["7 row(s) reached"]
+
+
+def test_what_is_not_proven_is_not_called_safe(tmp_path: Path) -> None:
+    store = measured.write(tmp_path, isolation_probes=measured.probes("not proven", "no rows"))
+    card = finding.read(store, "isolation").card
+    assert card
+    assert (card["verdict"], card["tone"]) == ("Not proven everywhere", "fair")
+
+
+def test_a_broken_load_run_is_told_but_not_measured_by(tmp_path: Path) -> None:
+    measured.write(
+        tmp_path, load_runs=measured.load_runs(), load_operations=measured.load_operations()
+    )
+    store = measured.write(
+        tmp_path,
+        measured.later(2),
+        load_runs=measured.load_runs(aborted=3, complete=False, tps=9999.0),
+        load_operations=measured.load_operations(p95_ms=1.0),
+    )
+    load, under_load = (finding.read(store, name) for name in ("load", "isolation_under_load"))
+    assert load.card
+    assert load.card["run_id"] == "run-1"
+    assert load.figures["p95_most"] == 1200.0
+    assert under_load.card
+    assert (under_load.card["run_id"], under_load.card["tone"]) == ("run-2", "bad")
+    assert under_load.figures["aborted"] == 6.0
+
+
+def test_without_a_complete_run_there_is_no_card(tmp_path: Path) -> None:
+    store = measured.write(
+        tmp_path,
+        load_runs=measured.load_runs(complete=False),
+        load_operations=measured.load_operations(),
+    )
+    assert finding.read(store, "load").card is None
+    assert finding.read(store, "load").headline == "load: not measured in this lab home"
+
+
+def test_the_newest_run_is_shown(tmp_path: Path) -> None:
+    measured.write(tmp_path, isolation_probes=measured.probes("leaked"))
+    store = measured.write(tmp_path, measured.later(2), isolation_probes=measured.probes())
+    found = finding.read(store, "isolation")
+    assert found.figures["leaks"] == 0.0
+    assert [file.name for file in found.files] == ["run-2.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "judged", "verdict", "tone"),
+    [
+        (1.031, "equivalent", "Nothing that matters", "good"),
+        (1.16, "inconclusive", "Too little to tell", "fair"),
+        (1.12, "different", "Up to 12 %", "fair"),
+        (2.5, "different", "Up to 150 %", "bad"),
+        (0.8, "different", "Nothing that matters", "good"),
+    ],
+)
+def test_the_cost_of_rls_is_said_as_it_was_judged(
+    tmp_path: Path, ratio: float, judged: str, verdict: str, tone: str
+) -> None:
+    store = measured.write(
+        tmp_path,
+        experiments=measured.experiments(),
+        experiment_variants=measured.experiment_variants(ratio, judged),
+    )
+    card = finding.read(store, "rls_cost").card
+    assert card
+    assert (card["verdict"], card["tone"]) == (verdict, tone)
+
+
+def test_a_cost_that_cannot_be_told_does_not_hide_one_that_can(tmp_path: Path) -> None:
+    noisy = [
+        row | {"operation": "noisy"} for row in measured.experiment_variants(1.5, "inconclusive")
+    ]
+    store = measured.write(
+        tmp_path,
+        experiments=measured.experiments(),
+        experiment_variants=[*noisy, *measured.experiment_variants(1.08, "different")],
+    )
+    card = finding.read(store, "rls_cost").card
+    assert card
+    assert card["verdict"] == "Up to 8 %"
+    assert "1 different, 0 equivalent, 1 inconclusive" in card["evidence"]
+
+
+def test_names_are_escaped(tmp_path: Path, page_path: Path) -> None:
+    rows = measured.probes("leaked", "<script>alert('x')</script> & co")
+    page = _page(measured.write(tmp_path, isolation_probes=rows), page_path)
+    assert "<script" not in page.source
+    assert "<script>alert('x')</script> & co" in page.text
+
+
+def test_headlines_say_every_finding_once(tmp_path: Path) -> None:
+    lines = report.headlines(measured.everything(tmp_path))
+    assert [line.partition(":")[0].replace(" ", "_") for line in lines] == finding.names()
+    assert "rls cost: 1.03x [1.01, 1.05] for lead lookup (equivalent)" in lines[3]
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "report").write_text("in the way")
+    with pytest.raises(LabError, match=r"cannot write the report to .* set OLTP_LAB_HOME"):
+        report.write(measured.write(tmp_path), tmp_path / "report" / "index.html")
+
+
+def test_a_page_is_replaced_whole(tmp_path: Path, page_path: Path) -> None:
+    assert "5,000 rows" not in _page(measured.write(tmp_path), page_path).text
+    store = measured.write(tmp_path, syncs=measured.syncs())
+    assert "5,000 rows" in _page(store, page_path).text
+    assert [file.name for file in page_path.parent.iterdir()] == ["index.html"]
