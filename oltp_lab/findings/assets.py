@@ -1,15 +1,18 @@
 """The asset ``report``: what Dagster sees of the findings."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
+import psutil
 
 from oltp_lab import catalog, settings, sql
 from oltp_lab.findings import report as page
 from oltp_lab.findings import tables
 from oltp_lab.findings.finding import Finding
-from oltp_lab.resources import MeasurementsResource
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.servers import busy
 
 
 def _measured() -> Iterator[dg.AssetKey]:
@@ -33,10 +36,16 @@ def _measured() -> Iterator[dg.AssetKey]:
     description="One self-contained page of what was found, read from the measurement files.",
 )
 def report(
-    context: dg.AssetExecutionContext, measurements: MeasurementsResource
+    context: dg.AssetExecutionContext,
+    oltp: Oltp,
+    measurements: MeasurementsResource,
+    scale: Scale,
 ) -> dg.MaterializeResult:
     path = settings.load().report
-    found = page.write(measurements.store(), path)
+    store = measurements.store()
+    found = page.write(store, path)
+    run = measurements.run(context, oltp.database(), scale.value())
+    store.append("runs", [_times(context.job_name)], run=run)
     for finding in found:
         context.log.info(finding.headline)
     context.log.info("report: %s", path)
@@ -44,6 +53,13 @@ def report(
     for finding in found:
         metadata |= _metadata(finding)
     return dg.MaterializeResult(metadata=metadata)
+
+
+def _times(job: str) -> dict[str, Any]:
+    """How long this process has lived, and how much of that it waited for a database."""
+    began = psutil.Process().create_time()
+    wall = time.time() - began
+    return {"job": job, "wall_s": wall, "busy_s": busy.seconds(began)}
 
 
 def _metadata(finding: Finding) -> dict[str, Any]:

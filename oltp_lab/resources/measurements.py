@@ -21,6 +21,4 @@ class MeasurementsResource(dg.ConfigurableResource):
         scale: str,
     ) -> Run:
         """What every row of this Dagster run carries."""
-        return Run.of(
-            database, context.run_id if hasattr(context, "run_id") else context.run.run_id, scale
-        )
+        return Run.of(database, context.run.run_id, scale)

@@ -1,0 +1,1 @@
+"""The stage that puts load on the database: workloads, and what row level security costs."""

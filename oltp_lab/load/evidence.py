@@ -1,0 +1,74 @@
+"""What needs no clock: the blocks that a script's statement reads, and the plan it is given."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, LiteralString, cast
+
+from psycopg import sql as pg
+
+from oltp_lab.servers import Database
+
+_PIPELINE = re.compile(r"^\\startpipeline\n(.*?);\n(.*?);\n.*^\\endpipeline", re.M | re.S)
+_VARIABLE = re.compile(r"(?<!:):([a-z_]+)")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Means over the draws: blocks found in or read into shared buffers, rows that filters removed.
+
+    ``plan`` names the nodes of the first draw's plan, from the top down.
+    """
+
+    blocks_per_call: float
+    rows_removed_per_call: float
+    plan: str
+
+
+def gather(
+    database: Database, role: str, script: Path, draws: Sequence[Mapping[str, int]]
+) -> Evidence:
+    """EXPLAIN ANALYZE a script's second statement (the first enters the tenant) for every draw."""
+    found = _PIPELINE.search(script.read_text("utf-8"))
+    if found is None:
+        raise ValueError(f"{script} is not a pipeline of two statements")
+    enter, statement = _bound(found[1]), _bound(found[2])
+    explain = pg.SQL("explain (analyze, buffers, format json) ") + pg.SQL(statement)
+    plans = []
+    with database.connect(role) as connection:
+        for draw in draws:
+            connection.execute(enter, draw)
+            row = connection.execute(explain, draw).fetchone()
+            assert row
+            plans.append(row[0][0]["Plan"])
+            connection.rollback()
+    return Evidence(
+        blocks_per_call=_mean(p["Shared Hit Blocks"] + p["Shared Read Blocks"] for p in plans),
+        rows_removed_per_call=_mean(
+            sum(n.get("Rows Removed by Filter", 0) * n["Actual Loops"] for n in _nodes(p))
+            for p in plans
+        ),
+        plan=" > ".join(_name(node) for node in _nodes(plans[0])),
+    )
+
+
+def _bound(text: str) -> LiteralString:
+    """pgbench's variables as psycopg's parameters."""
+    return cast(LiteralString, _VARIABLE.sub(r"%(\1)s", text.replace("%", "%%")))
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _name(node: dict[str, Any]) -> str:
+    what = node.get("Index Name") or node.get("Relation Name")
+    return f"{node['Node Type']} ({what})" if what else node["Node Type"]
+
+
+def _mean(values: Iterator[float]) -> float:
+    collected = list(values)
+    return sum(collected) / len(collected)

@@ -1,0 +1,1 @@
+"""Driving load, sampling beside it, comparing, and keeping what was measured, for every stage."""

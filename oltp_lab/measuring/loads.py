@@ -1,0 +1,122 @@
+"""A load run from beginning to end: driven, figured out from its raw logs, and stored."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from oltp_lab import sql
+from oltp_lab.measuring.pgbench import Driven, Load, drive
+from oltp_lab.measuring.store import Measurements, Run, duck
+from oltp_lab.servers import Database
+
+_QUERIES = "measuring/transactions.sql"
+_LINE = {
+    "client": "integer",
+    "transaction": "bigint",
+    "latency": "varchar",  # or what it failed of
+    "script": "integer",
+    "epoch_s": "bigint",
+    "epoch_us": "bigint",
+    "extra_1": "bigint",  # schedule lag and retries, or retries alone
+    "extra_2": "bigint",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The row of ``load_runs`` and those of ``load_operations``, without what names the arm."""
+
+    arm: str
+    run: dict[str, Any]
+    operations: list[dict[str, Any]]
+
+    @property
+    def failure(self) -> str | None:
+        """Why the run broke, None when it is complete."""
+        return self.run["failure"]
+
+    def __str__(self) -> str:
+        tps = self.run["tps"] or 0.0
+        said = f"{self.arm}: {self.run['transactions']:,} transactions, {tps:,.0f}/s"
+        return f"{said}; BROKEN: {self.failure}" if self.failure else said
+
+
+def measure(database: Database, load: Load, store: Measurements, run: Run) -> Outcome:
+    """Put a load on the database and store all that was seen, also of a run that broke.
+
+    Written are load_runs, load_operations, transactions, resource_samples, wait_samples,
+    server_counters and statements. A broken run is not ``complete``, and has a ``failure``.
+    Raises LabError for sessions that do not fit, before anything is started.
+    """
+    with tempfile.TemporaryDirectory(prefix="oltp_lab-") as folder, duck() as db:
+        log = Path(folder) / "log"
+        driven = drive(database, load, log)
+        _read_log(db, load, driven, log)
+        operations = _operations(db, load)
+        store.keep("transactions", db, run=run, part=f"{load.workload}-{load.arm}")
+    outcome = Outcome(load.arm, _run_row(load, driven, operations), operations)
+    rows = {"load_runs": [outcome.run], "load_operations": operations, **driven.samples.tables()}
+    arm = {"workload": load.workload, "arm": load.arm, "sessions": load.sessions}
+    for table, these in rows.items():
+        store.append(table, [arm | row for row in these], run=run)
+    return outcome
+
+
+def _read_log(db: duckdb.DuckDBPyConnection, load: Load, driven: Driven, log: Path) -> None:
+    """Make the table ``rows`` of the transactions that ended in the measured window."""
+    log.with_suffix(".0").touch()  # pgbench leaves no log when it cannot connect
+    lines = db.read_csv(
+        f"{log}.[0-9]*",
+        sep=" ",
+        header=False,
+        columns=_LINE,
+        auto_detect=False,
+        null_padding=True,
+        strict_mode=False,
+    )
+    lines.create_view("lines")
+    db.execute(
+        sql.queries(_QUERIES)["transactions"],
+        {
+            "workload": load.workload,
+            "arm": load.arm,
+            "sessions": load.sessions,
+            "operations": [script.operation for script in load.scripts],
+            "scheduled": load.rate is not None,
+            "began": driven.began,
+            "ended": driven.ended,
+        },
+    )
+
+
+def _operations(db: duckdb.DuckDBPyConnection, load: Load) -> list[dict[str, Any]]:
+    names = list(dict.fromkeys(script.operation for script in load.scripts))
+    answer = db.execute(
+        sql.queries(_QUERIES)["operations"],
+        {"operations": names, "latency_limit_ms": load.latency_limit_ms},
+    )
+    columns = [column for column, *_ in answer.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
+
+
+def _run_row(load: Load, driven: Driven, operations: list[dict[str, Any]]) -> dict[str, Any]:
+    seconds = driven.ended - driven.began
+    calls = sum(row["calls"] for row in operations)
+    failure = driven.failure
+    if failure is None and calls == 0:
+        failure = f"{load.arm}: not one transaction ended in {seconds:.1f} s"
+    return {
+        "seconds": seconds,
+        "warmup_seconds": load.warmup,
+        "offered_tps": load.rate,
+        "transactions": calls,
+        "tps": calls / seconds if seconds else None,
+        "failed": sum(row["failures"] for row in operations),
+        "aborted": driven.aborted,
+        "complete": failure is None,
+        "failure": failure,
+        "not_sampled": "; ".join(driven.samples.skipped) or None,
+    }

@@ -1,0 +1,245 @@
+"""What is sampled beside a load: CPU, memory and wait events, and the server's own counters.
+
+``sampling`` runs threads for the length of its block; ``counting`` takes the difference of two
+readings. What cannot be read on this server is left out, and ``skipped`` says why.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import psutil
+import psycopg
+from psycopg.rows import dict_row
+
+from oltp_lab import sql
+from oltp_lab.errors import LabError
+from oltp_lab.measuring import procfs
+from oltp_lab.servers import Database
+
+RESOURCES_EVERY = 1.0  # seconds
+WAITS_EVERY = 0.1
+BACKENDS_READ = 16
+"""Of the load's backends, so many have their memory read, and the sum is scaled."""
+STATEMENTS_KEPT = 50
+"""By total time."""
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass
+class Samples:
+    """Rows for the measurement tables of these names; what was left out, and what broke."""
+
+    resource_samples: Rows = field(default_factory=list)
+    wait_samples: Rows = field(default_factory=list)
+    server_counters: Rows = field(default_factory=list)
+    statements: Rows = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def tables(self) -> dict[str, Rows]:
+        """The rows by table."""
+        names = ("resource_samples", "wait_samples", "server_counters", "statements")
+        return {name: getattr(self, name) for name in names}
+
+    def forget_before(self, began: float) -> None:
+        """Forget samples taken before a ``time.time()``."""
+        for rows in (self.resource_samples, self.wait_samples):
+            rows[:] = [row for row in rows if row["at"].timestamp() > began]
+
+
+@contextmanager
+def sampling(database: Database, client: int, samples: Samples) -> Iterator[None]:
+    """Sample resources every second and waits ten times a second while the block runs.
+
+    ``client`` is the pid of the process that makes the load. A sampler that fails ends alone and
+    leaves its reason in ``samples.errors``.
+    """
+    stop = threading.Event()
+    with database.connect(autocommit=True) as connection:
+        steps = {"resources": (RESOURCES_EVERY, _resources(connection, client, samples))}
+        if _sees_other_sessions(connection):
+            steps["waits"] = WAITS_EVERY, _waits(connection, samples)
+        else:
+            samples.skipped.append("wait events: the administrator lacks the role pg_monitor")
+        threads = [
+            threading.Thread(target=_repeat, args=(name, *step, stop, samples), name=name)
+            for name, step in steps.items()
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+
+
+@contextmanager
+def counting(database: Database, samples: Samples) -> Iterator[None]:
+    """Add what the server's counters and statement statistics rise by in the block.
+
+    Sessions report their counters at most once a second, and when they end: let those that are to
+    be counted end inside of the block.
+    """
+    before = _read(database)
+    yield
+    try:
+        after = _read(database)
+    except (psycopg.Error, LabError) as error:
+        samples.errors.append(f"the server's counters could not be read: {error}")
+        return
+    for (source, name), value in after.counters.items():
+        if (rise := value - before.counters.get((source, name), 0.0)) > 0:
+            samples.server_counters.append({"source": source, "name": name, "rise": rise})
+    if after.statements is None:
+        samples.skipped.append("statements: pg_stat_statements is not installed or not visible")
+    else:
+        samples.statements.extend(_risen(before.statements or {}, after.statements))
+
+
+def _repeat(
+    name: str,
+    every: float,
+    step: Callable[[], None],
+    stop: threading.Event,
+    samples: Samples,
+) -> None:
+    due = time.monotonic() + every
+    ended = False
+    while not ended:
+        ended = stop.wait(max(0.0, due - time.monotonic()))  # the end is a sample too
+        try:
+            step()
+        except psutil.NoSuchProcess:  # the load ended early, which its runner sees by itself
+            return
+        except (psycopg.Error, OSError) as error:
+            samples.errors.append(f"the sampler of {name} failed: {str(error).splitlines()[0]}")
+            return
+        due = max(due + every, time.monotonic())
+
+
+def _sees_other_sessions(connection: psycopg.Connection) -> bool:
+    query = sql.queries("measuring/server.sql")["sees_other_sessions"]
+    return connection.execute(query).fetchone() == (True,)
+
+
+def _waits(connection: psycopg.Connection, samples: Samples) -> Callable[[], None]:
+    query = sql.queries("measuring/server.sql")["waits"]
+
+    def step() -> None:
+        at = datetime.now(UTC)
+        for kind, event, active in connection.execute(query, prepare=True):
+            row = {"at": at, "wait_event_type": kind, "wait_event": event, "active": active}
+            samples.wait_samples.append(row)
+
+    return step
+
+
+def _resources(connection: psycopg.Connection, client: int, samples: Samples) -> Callable[[], None]:
+    server, reason = procfs.postmaster(connection)
+    if server is None:
+        samples.skipped.append(f"server CPU and memory: {reason}")
+    before = _Usage.now(server, client)
+    began = psutil.Process(client).create_time()
+    processes = psutil.process_iter(["create_time"])
+    older = {p.pid for p in processes if p.info["create_time"] < began} & before.server.keys()
+
+    def step() -> None:
+        nonlocal before
+        now = _Usage.now(server, client)
+        row = now.since(before)
+        if server is not None:
+            row["server_memory_mb"] = _memory_mb(now.server.keys(), older)
+        samples.resource_samples.append(row)
+        before = now
+
+    return step
+
+
+class _Usage(NamedTuple):
+    """CPU seconds used so far: the server's by process, the load's, ours, the machine's."""
+
+    at: float
+    server: dict[int, float]
+    client: float
+    lab: float
+    machine: dict[str, float]
+
+    @classmethod
+    def now(cls, server: int | None, client: int) -> "_Usage":
+        cpu = psutil.Process(client).cpu_times()
+        return cls(
+            at=time.monotonic(),
+            server={} if server is None else procfs.family(server),
+            client=cpu.user + cpu.system,
+            lab=time.process_time(),
+            machine=psutil.cpu_times()._asdict(),
+        )
+
+    def since(self, before: "_Usage") -> dict[str, Any]:
+        """Percent of one core since then; of the whole machine where the name says so."""
+        share = 100 / (self.at - before.at)
+        server = sum(cpu - before.server.get(pid, 0.0) for pid, cpu in self.server.items())
+        machine = {kind: self.machine[kind] - before.machine[kind] for kind in self.machine}
+        total = sum(machine.values()) - machine.get("guest", 0.0) or 1.0
+        idle = machine["idle"] + machine.get("iowait", 0.0)
+        return {
+            "at": datetime.now(UTC),
+            "server_cpu_percent": share * server if self.server else None,
+            "server_memory_mb": None,
+            "server_processes": len(self.server) or None,
+            "client_cpu_percent": share * (self.client - before.client),
+            "lab_cpu_percent": share * (self.lab - before.lab),
+            "machine_cpu_percent": 100 * (1 - idle / total),
+            "machine_steal_percent": 100 * machine.get("steal", 0.0) / total,
+        }
+
+
+def _memory_mb(server: Collection[int], older: Collection[int]) -> float:
+    """PSS of the server: exact for processes older than the load, scaled for its backends."""
+    backends = list(set(server).difference(older))
+    drawn = random.sample(backends, min(len(backends), BACKENDS_READ))
+    scale = len(backends) / len(drawn) if drawn else 0.0
+    exact = sum(map(procfs.proportional_bytes, older))
+    return (exact + scale * sum(map(procfs.proportional_bytes, drawn))) / 2**20
+
+
+class _Reading(NamedTuple):
+    counters: dict[tuple[str, str], float]
+    statements: dict[tuple[Any, ...], dict[str, Any]] | None
+
+
+def _read(database: Database) -> _Reading:
+    queries = sql.queries("measuring/server.sql")
+    with database.connect(autocommit=True) as connection:
+        read = connection.execute(queries["counters"])
+        counters = {(source, name): value for source, name, value in read}
+        statements = None
+        installed = connection.execute(queries["has_statements"]).fetchone() == (True,)
+        if installed and _sees_other_sessions(connection):
+            cursor = connection.cursor(row_factory=dict_row)
+            rows = cursor.execute(queries["statements"]).fetchall()
+            statements = {(r["role"], r["queryid"], r["toplevel"]): r for r in rows}
+    return _Reading(counters, statements)
+
+
+def _risen(
+    before: dict[tuple[Any, ...], dict[str, Any]], after: dict[tuple[Any, ...], dict[str, Any]]
+) -> Rows:
+    """The statements that were called, with the rise of their figures, dearest first."""
+    figures = ("calls", "total_ms", "rows", "blocks", "wal_bytes")
+    risen = []
+    for key, row in after.items():
+        earlier = before.get(key, dict.fromkeys(figures, 0))
+        rise = {name: row[name] - earlier[name] for name in figures}
+        if rise["calls"] > 0:
+            risen.append(row | rise)
+    return sorted(risen, key=lambda row: row["total_ms"], reverse=True)[:STATEMENTS_KEPT]

@@ -1,0 +1,162 @@
+"""The measurement store: Parquet files that are added to and never locked, read through DuckDB.
+
+``TABLE/RUN_ID.parquet`` (or ``TABLE/RUN_ID.PART.parquet``) below one folder; a file appears whole
+or not at all. Every row says which run, server, settings, scale and source revision it is from.
+"""
+
+import json
+import os
+import re
+import subprocess
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import psutil
+
+from oltp_lab import sql
+from oltp_lab.errors import LabError
+from oltp_lab.servers import Database
+
+_MISSING = re.compile(r"Table with name (\S+) does not exist")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was measured where: stamped on every row."""
+
+    run_id: str
+    server_version: int
+    settings: Mapping[str, str]
+    scale: str
+    git_revision: str | None
+
+    @classmethod
+    def of(cls, database: Database, run_id: str, scale: str) -> "Run":
+        """Collect the server's settings, this machine's size and the source revision."""
+        with database.connect(autocommit=True) as connection:
+            server = connection.execute(sql.queries("measuring/server.sql")["settings"]).fetchall()
+        machine = {
+            "machine.cores": str(os.cpu_count()),
+            "machine.memory_mb": str(psutil.virtual_memory().total // 2**20),
+        }
+        settings = dict(server) | machine
+        return cls(run_id, database.server.version, settings, scale, _git_revision())
+
+
+class Measurements:
+    """The tables below one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def append(self, table: str, rows: Sequence[Mapping[str, Any]], *, run: Run) -> Path:
+        """Add rows to the run's file of a table; without rows nothing is written.
+
+        Raises LabError when the folder cannot be written.
+        """
+        path = self.folder / table / f"{run.run_id}.parquet"
+        if rows:
+            with duck() as connection:
+                frame = pd.DataFrame(list(rows), dtype=object)  # object: None stays null
+                connection.register("rows", frame)
+                _write(connection, path, run)
+        return path
+
+    def keep(
+        self, table: str, connection: duckdb.DuckDBPyConnection, *, run: Run, part: str
+    ) -> Path:
+        """Add the connection's relation ``rows`` (many of them) as a file of its own.
+
+        Raises LabError when the folder cannot be written.
+        """
+        path = self.folder / table / f"{run.run_id}.{part}.parquet"
+        _write(connection, path, run)
+        return path
+
+    def tables(self) -> list[str]:
+        """Names of the tables that hold something."""
+        return sorted({path.parent.name for path in self.folder.glob("*/*.parquet")})
+
+    def read(self, query: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> pd.DataFrame:
+        """The answer of a DuckDB query over the tables, one view each; times are in UTC.
+
+        Raises LabError for a table that nothing was measured for.
+        """
+        with duck() as connection:
+            for table in self.tables():
+                files = str(self.folder / table / "*.parquet")
+                connection.read_parquet(files, union_by_name=True).create_view(table)
+            try:
+                return frame_of(connection.execute(query, parameters))
+            except duckdb.CatalogException as error:
+                if missing := _MISSING.search(str(error)):
+                    raise LabError(
+                        f"there are no measurements {missing[1]!r} in {self.folder}: "
+                        "run the job `lab`, or set OLTP_LAB_HOME to where it ran"
+                    ) from None
+                raise
+
+
+@contextmanager
+def duck() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of its own, in memory, closed at the end."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute("set pandas_analyze_sample = 1000000000")  # look at every row
+        yield connection
+
+
+def frame_of(answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> pd.DataFrame:
+    """An answer as a frame."""
+    with warnings.catch_warnings():
+        # DuckDB 1.5.5 converts times with a zone through a call that pandas 3 deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return answer.df()
+
+
+def _write(connection: duckdb.DuckDBPyConnection, path: Path, run: Run) -> None:
+    """Write ``rows``, after what the file held before, and put the file in place at once."""
+    queries = sql.queries("measuring/store.sql")
+    stamp = asdict(run) | {
+        "settings": json.dumps(dict(run.settings), sort_keys=True),
+        "recorded_at": datetime.now(UTC),
+    }
+    connection.register("stamp", pd.DataFrame([stamp], dtype=object))
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            connection.read_parquet(str(path)).create_view("earlier")
+            connection.sql(queries["extended"]).write_parquet(str(draft))
+        else:
+            connection.sql(queries["stamped"]).write_parquet(str(draft))
+        draft.replace(path)
+    except (OSError, duckdb.IOException) as error:
+        reason = str(error).splitlines()[0]
+        raise LabError(
+            f"cannot write measurements to {path.parent} ({reason}): free some space there, "
+            "or set OLTP_LAB_HOME to a folder that can be written"
+        ) from None
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+
+
+def _git_revision() -> str | None:
+    """``git describe`` of the source tree, None outside of one."""
+    root = sql.ROOT.parent
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

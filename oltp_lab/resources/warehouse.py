@@ -1,0 +1,141 @@
+"""The analytics warehouse: one DuckDB file, opened briefly, with one writer at a time."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dagster_duckdb import DuckDBResource
+from pydantic import Field
+
+from oltp_lab import settings
+from oltp_lab.errors import LabError
+from oltp_lab.servers import home, locks
+
+_ELSEWHERE = "or set OLTP_LAB_HOME to another folder"
+_CAUSES = (
+    # A file of another kind, such as SQLite's, makes DuckDB look for the extension that reads it.
+    (r"not a valid DuckDB|Install it first", f"is not a DuckDB file: move it away, {_ELSEWHERE}"),
+    (
+        r"lock is held in (?P<program>.+) \(PID (?P<pid>\d+)\)",
+        f"is in use by process {{pid}} ({{program}}): end it, {_ELSEWHERE}",
+    ),
+    (
+        r"newer version of DuckDB",
+        f"was made by a newer DuckDB than {duckdb.__version__}: use that one, {_ELSEWHERE}",
+    ),
+    (
+        r"Corrupt database file",
+        "is damaged: remove it, the next sync loads everything again, or set OLTP_LAB_HOME to "
+        "another folder",
+    ),
+    (
+        r"Could not write.*(?P<reason>No space left on device)",
+        "cannot be written, its disk is full: free some space or set OLTP_LAB_HOME to a folder "
+        "on another disk",
+    ),
+    (
+        r"(?P<reason>Permission denied|Is a directory|Read-only file system)",
+        f"cannot be opened ({{reason}}): change that, {_ELSEWHERE}",
+    ),
+)
+_HELD = re.compile(_CAUSES[1][0])
+
+
+class Warehouse(DuckDBResource):
+    """The warehouse of this lab home."""
+
+    database: str = Field(
+        default="",
+        description="Path of the DuckDB file; empty takes warehouse.duckdb in OLTP_LAB_HOME.",
+    )
+    connection_config: dict[str, Any] = Field(
+        default={
+            "memory_limit": "300MB",  # beyond it DuckDB spills to disk; Python stays below 500 MB
+            "checkpoint_threshold": "1GB",  # closing writes a checkpoint; one at commit is wasted
+            "autoinstall_known_extensions": "false",  # nothing is fetched behind the user's back
+        },
+        description="DuckDB settings of every connection.",
+    )
+
+    @contextmanager
+    def open(
+        self, *, read_only: bool = False, holder: str = "the lab", timeout: float = 60
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that is closed whatever happens; ``holder`` is whom others are shown.
+
+        Raises LabError when the file or its folder will not do, when somebody else has it open for
+        longer than ``timeout`` seconds, and when its disk is full.
+        """
+        current = settings.load()
+        path = Path(self.database or current.warehouse)
+        if read_only:
+            if not path.exists():
+                raise LabError(
+                    f"there is no warehouse {path} yet: run the job `lab`, or set OLTP_LAB_HOME "
+                    "to where it ran"
+                )
+            with self._connected(path, timeout, read_only=True) as connection:
+                yield connection
+            return
+        home.check(current)
+        with locks.held(current, "warehouse", holder=holder, timeout=timeout):
+            if not path.exists():
+                _create(path)
+            with self._connected(path, timeout, read_only=False) as connection:
+                yield connection
+
+    @contextmanager
+    def get_connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """``open`` under the name DuckDBResource has for it (whose own leaks after an error)."""
+        with self.open() as connection:
+            yield connection
+
+    @contextmanager
+    def _connected(
+        self, path: Path, timeout: float, *, read_only: bool
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        try:
+            connection = self._connect(path, time.monotonic() + timeout, read_only=read_only)
+            try:
+                connection.execute("set timezone = 'UTC'")
+                yield connection
+            finally:
+                connection.close()
+        except duckdb.Error as error:
+            if sentence := _explained(path, str(error)):
+                raise LabError(sentence) from None
+            raise
+
+    def _connect(
+        self, path: Path, deadline: float, *, read_only: bool
+    ) -> duckdb.DuckDBPyConnection:
+        """Open the file; another process that has it open is waited for until the deadline."""
+        while True:
+            try:
+                return duckdb.connect(path, read_only=read_only, config=self.connection_config)
+            except duckdb.IOException as error:
+                if not _HELD.search(str(error)) or time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.05)
+
+
+def _create(path: Path) -> None:
+    """An empty database that appears whole: a killed process must not leave half a file."""
+    spill = path.with_name(f"{path.name}.tmp")  # DuckDB's own folder beside the file
+    spill.mkdir(exist_ok=True)
+    draft = spill / "new.duckdb"
+    draft.unlink(missing_ok=True)
+    duckdb.connect(draft).close()
+    draft.replace(path)
+
+
+def _explained(path: Path, message: str) -> str | None:
+    """The sentence for an error that its user can mend."""
+    for pattern, sentence in _CAUSES:
+        if found := re.search(pattern, message):
+            return f"the warehouse {path} " + sentence.format(**found.groupdict())
+    return None

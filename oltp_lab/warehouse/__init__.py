@@ -1,0 +1,1 @@
+"""The stage that mirrors the OLTP database into DuckDB without loss, and builds marts from it."""

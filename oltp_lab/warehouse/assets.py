@@ -1,0 +1,175 @@
+"""What Dagster sees of the warehouse: the staging tables, filled by one sync, and the marts."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from oltp_lab import settings, sql
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
+from oltp_lab.warehouse import extraction, marts
+from oltp_lab.warehouse.extraction import Synced
+from oltp_lab.warehouse.marts import Mart
+from oltp_lab.warehouse.tables import MIRRORED, Description, TableSpec, describe
+
+_COMMON: dict[str, Any] = {
+    "group_name": "warehouse",
+    "kinds": {"duckdb", "postgres"},
+    "owners": ["team:oltp_lab"],
+    # The schedule syncs every five minutes.
+    "freshness_policy": dg.FreshnessPolicy.time_window(
+        warn_window=timedelta(minutes=15), fail_window=timedelta(hours=1)
+    ),
+}
+
+
+def staging_key(table: TableSpec) -> dg.AssetKey:
+    """The asset of a staging table."""
+    return dg.AssetKey(["staging", table.name])
+
+
+def mart_key(mart: Mart) -> dg.AssetKey:
+    """The asset of a mart."""
+    return dg.AssetKey(["marts", mart.name])
+
+
+def holder(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext) -> str:
+    """Whom others are shown while this run writes to the warehouse."""
+    run = context.run
+    return f"{run.job_name} (run {run.run_id})"
+
+
+class SyncConfig(dg.Config):
+    """How to sync."""
+
+    full_refresh: bool = Field(
+        default=False, description="Read the tables again as a whole instead of what changed."
+    )
+
+
+def _source_key(table: TableSpec) -> dg.AssetKey:
+    return dg.AssetKey(["oltp", table.schema, table.name])
+
+
+def _load_keys() -> list[dg.AssetKey]:
+    """The load runs: in the job `lab` they write before the sync reads."""
+    return [dg.AssetKey(["load", p.name]) for p in sorted(sql.path("load").iterdir()) if p.is_dir()]
+
+
+@dg.multi_asset(
+    name="staging",
+    can_subset=True,
+    specs=[
+        dg.AssetSpec(
+            staging_key(table),
+            deps=[_source_key(table), *_load_keys()],
+            description=f"{table.label} as of one snapshot of the OLTP database.",
+            code_version=sql.content_hash("warehouse/staging"),
+            **_COMMON,
+        )
+        for table in MIRRORED
+    ],
+)
+def staging(  # noqa: PLR0917 - Dagster hands over config and resources by name
+    context: dg.AssetExecutionContext,
+    config: SyncConfig,
+    oltp: Oltp,
+    warehouse: Warehouse,
+    measurements: MeasurementsResource,
+    scale: Scale,
+) -> Iterator[dg.MaterializeResult]:
+    database = oltp.database()
+    tables = [table for table in MIRRORED if staging_key(table) in context.selected_asset_keys]
+    descriptions = describe(database, tables)
+    with warehouse.open(holder=holder(context)) as connection:
+        synced = extraction.sync(
+            connection, database, descriptions, full_refresh=config.full_refresh
+        )
+        counts = [connection.table(f"staging.{table.name}").shape[0] for table in tables]
+    run = measurements.run(context, database, scale.value())
+    measurements.store().append("syncs", [asdict(done) for done in synced], run=run)
+    for description, done, count in zip(descriptions, synced, counts, strict=True):
+        context.log.info(
+            "%s: %s, %s rows, %s deleted", done.table_name, done.mode, done.rows, done.deleted
+        )
+        yield dg.MaterializeResult(
+            staging_key(description.table), metadata=_staging_metadata(description, done, count)
+        )
+
+
+def _staging_metadata(description: Description, done: Synced, count: int) -> dict[str, Any]:
+    table = description.table
+    lags = {"lag_p50_s": done.lag_p50_s, "lag_p95_s": done.lag_p95_s, "lag_p99_s": done.lag_p99_s}
+    columns = [
+        dg.TableColumn(column.name, column.warehouse, column.comment or None)
+        for column in description.columns
+    ]
+    lineage = {
+        column.name: [dg.TableColumnDep(_source_key(table), column.name)]
+        for column in description.columns
+    }
+    return {
+        "dagster/row_count": count,
+        "dagster/table_name": f"staging.{table.name}",
+        "dagster/column_schema": dg.TableSchema(columns),
+        "dagster/column_lineage": dg.TableColumnLineage(lineage),
+        "warehouse": dg.MetadataValue.path(str(settings.load().warehouse)),
+        "mode": done.mode,
+        "rows": done.rows,
+        "deleted": done.deleted,
+        "seconds": done.seconds,
+        "age_s": done.age_s,
+        **{name: lag for name, lag in lags.items() if lag is not None},
+    }
+
+
+def _mart_asset(mart: Mart) -> dg.AssetsDefinition:
+    spec = dg.AssetSpec(
+        mart_key(mart),
+        deps=[dg.AssetKey(["staging", source]) for source in mart.sources],
+        description=mart.description,
+        code_version=sql.content_hash(mart.file),
+        **_COMMON,
+    )
+
+    @dg.multi_asset(name=f"marts__{mart.name}", specs=[spec])
+    def built(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
+        with warehouse.open(holder=holder(context)) as connection:
+            rows = marts.rebuild(connection, mart)
+            columns = marts.columns(connection, mart)
+        return dg.MaterializeResult(metadata=_mart_metadata(mart, rows, columns))
+
+    return built
+
+
+def _mart_metadata(mart: Mart, rows: int, columns: list[tuple[str, str, str]]) -> dict[str, Any]:
+    lineage = {
+        column: [dg.TableColumnDep(dg.AssetKey(["staging", table]), name) for table, name in of]
+        for column, of in mart.lineage.items()
+    }
+    return {
+        "dagster/row_count": rows,
+        "dagster/table_name": f"marts.{mart.name}",
+        "dagster/column_schema": dg.TableSchema([dg.TableColumn(*column) for column in columns]),
+        "dagster/column_lineage": dg.TableColumnLineage(lineage),
+        "query": dg.MetadataValue.md(f"```sql\n{sql.read(mart.file)}\n```"),
+    }
+
+
+@dg.schedule(
+    job_name="analytics_sync",
+    cron_schedule="*/5 * * * *",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Keeps the warehouse as fresh as its policies ask, once the job `lab` has made it.",
+)
+def analytics_sync_schedule() -> dg.RunRequest | dg.SkipReason:
+    if settings.load().warehouse.exists():
+        return dg.RunRequest()
+    return dg.SkipReason("there is no warehouse yet: run the job `lab` once")
+
+
+assets = [staging, *(_mart_asset(mart) for mart in marts.discovered())]
+schedules = [analytics_sync_schedule]

@@ -1,0 +1,181 @@
+"""Bringing staging up to date: the two-snapshot delta, or everything where there is none.
+
+A row belongs to the delta when the transaction that last wrote it is visible in the new snapshot
+(it is read there) and was not in the old one. Visibility begins at commit, in whatever order, and
+that is what snapshots speak of; so no row is lost and none comes twice, however long its
+transaction took. A deleted row has a tombstone, which is a row of the same kind; a key that was
+deleted and inserted again is in the delta too. So: delete the keys of both, insert the rows.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import duckdb
+from psycopg.sql import SQL, Composable, Identifier, Literal
+
+from oltp_lab import sql
+from oltp_lab.servers import Database
+from oltp_lab.warehouse import transactions
+from oltp_lab.warehouse.tables import READER, Description, TableSpec
+from oltp_lab.warehouse.transactions import Snapshot
+
+FULL, INCREMENT, NONE = "full", "increment", "none"
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did to one table; ``seconds`` is its own time.
+
+    ``rows`` were inserted or replaced, ``deleted`` are gone. ``lag_*_s`` are quantiles over the
+    delta of the seconds from a row's commit in the OLTP to its commit in the warehouse; None for a
+    full load, for no rows, and where track_commit_timestamp is off. ``age_s`` are the seconds from
+    the snapshot to the commit in the warehouse, the least that its data was behind.
+    """
+
+    table_name: str
+    mode: str
+    rows: int
+    deleted: int
+    seconds: float
+    lag_p50_s: float | None = None
+    lag_p95_s: float | None = None
+    lag_p99_s: float | None = None
+    age_s: float | None = None
+
+
+def sync(
+    connection: duckdb.DuckDBPyConnection,
+    database: Database,
+    descriptions: Sequence[Description],
+    *,
+    full_refresh: bool = False,
+) -> list[Synced]:
+    """Make the described tables' staging equal one snapshot of the OLTP database.
+
+    Rows and watermarks are committed together, all or nothing.
+    """
+    with transactions.on_snapshot(connection, database) as taken:
+        connection.execute(_queries("warehouse")["prepare"])
+        synced = [bring_up(connection, d, taken, full_refresh=full_refresh) for d in descriptions]
+        with database.connect(READER, autocommit=True) as settling:
+            settling.execute(_queries("oltp")["settle"])
+    return [_committed(table, time.monotonic() - taken.monotonic) for table in synced]
+
+
+def bring_up(
+    connection: duckdb.DuckDBPyConnection,
+    description: Description,
+    taken: Snapshot,
+    *,
+    full_refresh: bool = False,
+) -> Synced:
+    """Make one staging table and its watermark equal the snapshot, in the caller's transaction."""
+    began = time.monotonic()
+    since = None if full_refresh else watermark(connection, description, taken)
+    if since is None:
+        done = _read_in_full(connection, description)
+    else:
+        done = _read_delta(connection, description, since, taken)
+    label = description.table.label
+    mark = [label, taken.server, taken.incarnation, taken.text, description.digest]
+    connection.execute(_queries("warehouse")["set_watermark"], [*mark, taken.local_time])
+    return replace(done, seconds=time.monotonic() - began)
+
+
+def watermark(
+    connection: duckdb.DuckDBPyConnection, description: Description, taken: Snapshot
+) -> str | None:
+    """The snapshot that the staging table equals; None when there is no delta from it to ``taken``.
+
+    That is so at first, when the server or the incarnation is another, and when the table is
+    described otherwise.
+    """
+    query = _queries("warehouse")["watermark"]
+    row = connection.execute(query, [description.table.label]).fetchone()
+    if row and (row[0], row[1], row[3]) == (taken.server, taken.incarnation, description.digest):
+        return row[2]
+    return None
+
+
+def _read_in_full(connection: duckdb.DuckDBPyConnection, description: Description) -> Synced:
+    """Replace the table; DuckDB scans the attached one in parallel and spills what is too much."""
+    table = description.table
+    attached = Identifier("oltp", table.schema, table.name)
+    query = _composed(
+        "read_in_full", staging=table.staging, columns=description.casts, table=attached
+    )
+    (rows,) = connection.execute(query).fetchone() or (0,)
+    query = _composed(
+        "comment_on_table", staging=table.staging, comment=Literal(description.comment)
+    )
+    connection.execute(query)
+    for column in description.columns:
+        name, comment = Identifier(column.name), Literal(column.comment)
+        query = _composed("comment_on_column", staging=table.staging, column=name, comment=comment)
+        connection.execute(query)
+    return Synced(table.label, FULL, rows, deleted=0, seconds=0)
+
+
+def _read_delta(
+    connection: duckdb.DuckDBPyConnection, description: Description, since: str, taken: Snapshot
+) -> Synced:
+    table, queries = description.table, _queries("warehouse")
+    (changed,) = connection.execute(
+        queries["read_changed"], [_changed(description, since)]
+    ).fetchone() or (0,)
+    (buried,) = connection.execute(queries["read_buried"], [_buried(table, since)]).fetchone() or (
+        0,
+    )
+    if not changed and not buried:
+        return Synced(table.label, NONE, rows=0, deleted=0, seconds=0)
+    tenant, row_id = Identifier(table.key[0]), Identifier(table.key[-1])
+    delete = _composed("delete_buried", staging=table.staging, tenant=tenant, id=row_id)
+    (deleted,) = connection.execute(delete).fetchone() or (0,)
+    same_key = SQL(" and ").join(
+        SQL("old.{0} = changed.{0}").format(Identifier(column)) for column in table.key
+    )
+    connection.execute(_composed("delete_changed", staging=table.staging, same_key=same_key))
+    connection.execute(
+        _composed(
+            "insert_changed",
+            staging=table.staging,
+            names=description.names,
+            columns=description.casts,
+        )
+    )
+    (lags,) = connection.execute(queries["lag"], [taken.server_time]).fetchone() or (None,)
+    return Synced(table.label, INCREMENT, changed, deleted, 0, *(lags or ()))
+
+
+def _changed(description: Description, since: str) -> str:
+    """The query of the changed rows, run by PostgreSQL."""
+    return _asked("changed", since, table=description.table.source, columns=description.names)
+
+
+def _buried(table: TableSpec, since: str) -> str:
+    """The query of the deleted rows' tombstones, run by PostgreSQL."""
+    return _asked("buried", since, label=Literal(table.label))
+
+
+def _asked(name: str, since: str, **parts: Composable) -> str:
+    queries = _queries("oltp")
+    bounds = {"oldest": Literal(transactions.xmin(since)), "snapshot": Literal(since)}
+    query = SQL(queries[name])
+    return query.format(committed_at=SQL(queries["committed_at"]), **bounds, **parts).as_string()
+
+
+def _composed(name: str, **parts: Composable) -> str:
+    return SQL(_queries("warehouse")[name]).format(**parts).as_string()
+
+
+def _queries(where: str) -> dict:
+    return sql.queries(f"warehouse/staging/{where}.sql")
+
+
+def _committed(synced: Synced, elapsed: float) -> Synced:
+    """Its lags, which the delta gives up to the snapshot, up to the commit in the warehouse."""
+    lags = (synced.lag_p50_s, synced.lag_p95_s, synced.lag_p99_s)
+    shifted = (None if lag is None else lag + elapsed for lag in lags)
+    p50, p95, p99 = shifted
+    return replace(synced, lag_p50_s=p50, lag_p95_s=p95, lag_p99_s=p99, age_s=elapsed)

@@ -1,0 +1,179 @@
+"""Which OLTP tables are mirrored, and what the database says of each: columns, types, comments.
+
+Deletes are followed through ``integration.tombstones``, for every table alike.
+"""
+
+import hashlib
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import LiteralString
+
+import psycopg
+from psycopg.sql import SQL, Composable, Identifier
+
+from oltp_lab import catalog, sql
+from oltp_lab.errors import LabError
+from oltp_lab.servers import Database
+
+READER = "lab_analytics"
+TOMBSTONES = "integration.tombstones"
+_STAMP = "change_xid"
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """A mirrored table; to mirror another, add a line to ``MIRRORED``.
+
+    ``key`` is its primary key: the column of the tenant first, the row's own id last.
+    """
+
+    schema: str
+    name: str
+    key: tuple[str, ...] = ("tenant_id", "id")
+
+    @property
+    def label(self) -> str:
+        """``schema.name``, as tombstones and messages have it."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def source(self) -> Identifier:
+        """The table in the OLTP database."""
+        return Identifier(self.schema, self.name)
+
+    @property
+    def staging(self) -> Identifier:
+        """The table in the warehouse."""
+        return Identifier("staging", self.name)
+
+
+MIRRORED = (
+    TableSpec("public", "tenants", key=("id",)),
+    TableSpec("campaigns", "campaigns"),
+    TableSpec("campaigns", "steps"),
+    TableSpec("campaigns", "leads"),
+    TableSpec("campaigns", "enrollments"),
+    TableSpec("campaigns", "step_executions"),
+    TableSpec("campaigns", "events"),
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A mirrored column and how either side spells its type."""
+
+    name: str
+    oltp_type: str
+    comment: str
+    warehouse: LiteralString
+    oltp_text: LiteralString
+    warehouse_text: LiteralString
+
+    @property
+    def cast(self) -> Composable:
+        """The column as the warehouse keeps it."""
+        return SQL("cast({0} as {1}) as {0}").format(Identifier(self.name), SQL(self.warehouse))
+
+
+@dataclass(frozen=True)
+class Description:
+    """A mirrored table as the OLTP database has it now."""
+
+    table: TableSpec
+    comment: str
+    columns: tuple[Column, ...]
+
+    @property
+    def digest(self) -> str:
+        """Changes when a column is added, dropped, retyped or moved; then all is read again."""
+        shape = repr((self.table.key, [(c.name, c.oltp_type, c.warehouse) for c in self.columns]))
+        return hashlib.sha256(shape.encode()).hexdigest()[:16]
+
+    @property
+    def names(self) -> Composable:
+        """The columns' names, comma-separated."""
+        return SQL(", ").join(Identifier(column.name) for column in self.columns)
+
+    @property
+    def casts(self) -> Composable:
+        """The columns as the warehouse keeps them, comma-separated."""
+        return SQL(", ").join(column.cast for column in self.columns)
+
+
+def describe(database: Database, tables: Sequence[TableSpec] = MIRRORED) -> list[Description]:
+    """What the database says of the tables, once it is proven that every row of them is seen.
+
+    Raises LabError for a table that cannot be mirrored without loss, naming it; reads no row.
+    """
+    queries = sql.queries("warehouse/staging/oltp.sql")
+    with database.connect(READER, autocommit=True) as connection:
+        if connection.execute(queries["is_built"]).fetchone() != (True,):
+            raise LabError(
+                f"the database {database.name} holds no schema yet: run the job `build` first, "
+                f"or set {database.server.variable} to the server that has it"
+            )
+        _refuse_obstacles(connection, queries["obstacles"], tables)
+        keys = dict(connection.execute(queries["primary_keys"]).fetchall())
+        comments, columns = _catalog(connection)
+    return [_described(table, comments, columns, keys) for table in tables]
+
+
+def _refuse_obstacles(
+    connection: psycopg.Connection, query: LiteralString, tables: Sequence[TableSpec]
+) -> None:
+    names = [*(table.label for table in tables), TOMBSTONES]
+    obstacles = connection.execute(query, {"tables": names}).fetchall()
+    if obstacles:
+        told = "; ".join(f"{name}: {reason}" for name, reason in obstacles)
+        raise LabError(
+            f"the warehouse would lose rows ({told}): mend that, or rebuild the schema with the "
+            "job `build`"
+        )
+
+
+def _catalog(
+    connection: psycopg.Connection,
+) -> tuple[dict[str, str], dict[str, list[catalog.Column]]]:
+    """Comments and columns of every table, by ``schema.name``."""
+    queries = sql.queries("catalog.sql")
+    columns: dict[str, list[catalog.Column]] = {}
+    for schema, name, *column in connection.execute(queries["columns"]):
+        columns.setdefault(f"{schema}.{name}", []).append(catalog.Column(*column))
+    comments = {
+        f"{schema}.{name}": comment
+        for schema, name, comment, _ in connection.execute(queries["tables"])
+    }
+    return comments, columns
+
+
+def _described(
+    table: TableSpec,
+    comments: dict[str, str],
+    columns: dict[str, list[catalog.Column]],
+    keys: dict[str, list[str]],
+) -> Description:
+    if keys.get(table.label) != list(table.key):
+        raise LabError(
+            f"{table.label} is mirrored by the key {table.key}, but its primary key is "
+            f"{keys.get(table.label)}: correct its TableSpec in warehouse/tables.py"
+        )
+    mirrored = [column for column in columns[table.label] if column.name != _STAMP]
+    for column in mirrored:
+        if column.type not in types():
+            raise LabError(
+                f"{table.label}.{column.name} has the type {column.type}, which the warehouse "
+                "does not know: add it to sql/warehouse/staging/types.toml"
+            )
+    return Description(
+        table,
+        comments[table.label],
+        tuple(Column(c.name, c.type, c.comment, **types()[c.type]) for c in mirrored),
+    )
+
+
+@cache
+def types() -> dict[str, dict[str, LiteralString]]:
+    """What ``types.toml`` says of each PostgreSQL type."""
+    return tomllib.loads(sql.read("warehouse/staging/types.toml"))

@@ -1,0 +1,74 @@
+"""What Dagster sees: a run with its figures, and one that fails because isolation is broken."""
+
+import dagster as dg
+import pytest
+
+from oltp_lab import servers, settings
+from oltp_lab.load.assets import LoadConfig, assets, checks
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.servers import Database
+
+# Dagster 1.13 asks pydantic for what pydantic 2.14 has renamed.
+pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute:DeprecationWarning")
+
+
+class Sibling(Oltp):
+    """Another database of the same server."""
+
+    name: str
+
+    def database(self) -> Database:
+        return servers.oltp(settings.load()).sibling(self.name)
+
+
+def _materialize(database: Database) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [*assets, *checks],
+        selection=["load/tenant_isolation"],
+        resources={
+            "oltp": Sibling(name=database.name),
+            "measurements": MeasurementsResource(),
+            "scale": Scale(name="smoke"),
+        },
+        run_config={
+            "ops": {
+                "load__tenant_isolation": {
+                    "config": {"sessions": [2, 6], "seconds": 0.5, "warmup": 0.1}
+                }
+            }
+        },
+        raise_on_error=False,
+    )
+
+
+def test_a_run_and_its_metadata(seeded: Database) -> None:
+    result = _materialize(seeded)
+    assert result.success
+    (check,) = result.get_asset_check_evaluations()
+    assert check.passed
+    (event,) = result.get_asset_materialization_events()
+    metadata = event.materialization.metadata
+    assert "| direct_6 |" in str(metadata["arms"].value)
+    assert "campaign_report" in str(metadata["operations"].value)
+    assert "data:image/png;base64," in str(metadata["latency"].value)
+    assert isinstance(metadata["p95_ms_lead_lookup_direct_2"].value, float)
+    assert isinstance(metadata["tps_direct_6"].value, float)
+
+
+def test_broken_isolation_fails_the_run_and_names_the_script(seeded: Database) -> None:
+    with seeded.connect() as connection:
+        connection.execute("alter policy tenant on campaigns.leads using (true)")
+    result = _materialize(seeded)
+    assert not result.success
+    (check,) = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert check.blocking
+    assert "isolation broken" in (check.description or "")
+
+
+@pytest.mark.parametrize(
+    "told", [{"sessions": [0]}, {"sessions": [20_000]}, {"seconds": 0}, {"rate": -1}]
+)
+def test_config_out_of_bounds_is_refused(told: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(told))):
+        LoadConfig(**told)

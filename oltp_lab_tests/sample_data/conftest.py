@@ -1,0 +1,52 @@
+"""What several tests of the sample data need."""
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from psycopg import sql as pg
+
+from oltp_lab import catalog, sql
+from oltp_lab.servers import Database, databases
+
+_CHECKSUM = """
+select md5(string_agg((to_jsonb(r) - %s::text[])::text, chr(10) order by r.ctid)) from {} as r
+"""
+_OF_ITS_TRANSACTION = {"tombstones": ["change_xid", "id", "deleted_at"]}
+
+
+@pytest.fixture(scope="module")
+def sample(seeded_template: Database) -> Iterator[Database]:
+    """The sample data of scale smoke, for tests that change nothing or roll back."""
+    clone = seeded_template.sibling(f"oltp_lab_test_{uuid.uuid4().hex[:12]}")
+    databases.create(clone, template=seeded_template)
+    yield clone
+    databases.drop(clone)
+
+
+@pytest.fixture
+def editable_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of sql/ that the lab reads instead of its own."""
+    root = tmp_path / "sql"
+    shutil.copytree(sql.ROOT, root)
+    monkeypatch.setattr(sql, "ROOT", root)
+    return root
+
+
+@pytest.fixture
+def checksums() -> Callable[[Database], dict[str, object]]:
+    """Of each table: a sum over its rows, in the order in which they lie on disk."""
+
+    def of(database: Database) -> dict[str, object]:
+        with database.connect("lab_platform") as connection:
+            return {
+                f"{schema}.{table}": connection.execute(
+                    pg.SQL(_CHECKSUM).format(pg.Identifier(schema, table)),
+                    [_OF_ITS_TRANSACTION.get(table, ["change_xid"])],
+                ).fetchone()
+                for schema, table in catalog.tables()
+            }
+
+    return of

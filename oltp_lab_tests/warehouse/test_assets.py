@@ -1,0 +1,119 @@
+"""What Dagster sees: one run syncs, builds, checks, and leaves its measurements."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from oltp_lab import servers
+from oltp_lab import settings as lab_settings
+from oltp_lab.measuring.store import Measurements
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
+from oltp_lab.servers import Database
+from oltp_lab.settings import Settings
+from oltp_lab.warehouse.assets import analytics_sync_schedule, assets
+from oltp_lab.warehouse.checks import checks
+from oltp_lab.warehouse.tables import MIRRORED
+
+pytestmark = pytest.mark.filterwarnings("ignore:The `__fields__` attribute:DeprecationWarning")
+
+SYNC = dg.AssetKey(["staging", "leads"])
+
+
+class OneDatabase(Oltp):
+    """One of the test's databases."""
+
+    name: str
+
+    def database(self) -> Database:
+        return servers.oltp(lab_settings.load()).sibling(self.name)
+
+
+def run(
+    oltp: Database, warehouse: Warehouse, *, full_refresh: bool = False, raises: bool = True
+) -> dg.ExecuteInProcessResult:
+    """Everything of the warehouse in one run."""
+    return dg.materialize(
+        [*assets, *checks],
+        resources={
+            "oltp": OneDatabase(name=oltp.name),
+            "warehouse": warehouse,
+            "measurements": MeasurementsResource(),
+            "scale": Scale(name="smoke"),
+        },
+        run_config={"ops": {"staging": {"config": {"full_refresh": full_refresh}}}},
+        raise_on_error=raises,
+    )
+
+
+def metadata(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict:
+    (event,) = (
+        e.materialization
+        for e in result.get_asset_materialization_events()
+        if e.materialization.asset_key == key
+    )
+    return {name: value.value for name, value in event.metadata.items()}
+
+
+def test_one_run_syncs_builds_and_checks(
+    settings: Settings, oltp: Database, warehouse: Warehouse
+) -> None:
+    first = run(oltp, warehouse)
+    known = metadata(first, SYNC)
+    assert (known["mode"], known["dagster/row_count"], known["rows"]) == ("full", 90, 90)
+    email = next(c for c in known["dagster/column_schema"].columns if c.name == "email")
+    assert (email.type, email.description) == ("varchar", "Address as it was given.")
+    daily = metadata(first, dg.AssetKey(["marts", "campaign_daily"]))
+    assert daily["dagster/row_count"] > 0
+    evaluations = first.get_asset_check_evaluations()
+    assert {e.check_name for e in evaluations if e.passed} == {
+        "equals_oltp", "data_age", "propagation_lag", "sums_equal_staging",
+    }  # fmt: skip
+    assert all(evaluation.passed for evaluation in evaluations)
+
+    with oltp.connect("lab_platform") as platform:
+        platform.execute("update campaigns.leads set first_name = 'Ada' where email like '%1@%'")
+    second = run(oltp, warehouse)
+    assert metadata(second, SYNC)["mode"] == "increment"
+    assert metadata(second, SYNC)["lag_p95_s"] > 0
+
+    synced = Measurements(settings.measurements).read(
+        "select table_name, mode from syncs where run_id = ?", [second.run_id]
+    )
+    assert set(synced["table_name"]) == {table.label for table in MIRRORED}
+
+
+def test_a_difference_fails_the_run_before_the_marts(oltp: Database, warehouse: Warehouse) -> None:
+    run(oltp, warehouse)
+    with warehouse.open() as connection:
+        connection.execute("delete from staging.leads where first_name = ''")
+    result = run(oltp, warehouse, raises=False)
+    assert not result.success
+    (failed,) = (e for e in result.get_asset_check_evaluations() if not e.passed)
+    assert (failed.asset_key, failed.check_name) == (SYNC, "equals_oltp")
+    assert "campaigns.leads: tenant " in (failed.description or "")
+    assert not any("marts" in e.step_key for e in result.all_events if e.step_key)
+    healed = run(oltp, warehouse, full_refresh=True)
+    assert metadata(healed, SYNC)["mode"] == "full"
+
+
+def test_a_missing_policy_fails_the_run_and_names_the_table(
+    oltp: Database, warehouse: Warehouse
+) -> None:
+    with oltp.connect() as owner:
+        owner.execute("drop policy analytics on campaigns.events")
+    result = run(oltp, warehouse, raises=False)
+    assert not result.success
+    failure = result.failure_data_for_node("staging")
+    assert "campaigns.events: no policy for select" in str(failure)
+    assert not Path(warehouse.database).exists()
+
+
+def test_the_schedule_waits_for_the_first_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("OLTP_LAB_HOME", str(tmp_path))
+    with dg.build_schedule_context() as context:
+        assert isinstance(analytics_sync_schedule(context), dg.SkipReason)
+        (tmp_path / "warehouse.duckdb").touch()
+        assert isinstance(analytics_sync_schedule(context), dg.RunRequest)

@@ -1,0 +1,118 @@
+"""What may be wrong with the warehouse's file is told in a sentence, and the file left alone."""
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from oltp_lab.errors import LabError
+from oltp_lab.resources.warehouse import Warehouse
+from oltp_lab.servers import locks
+from oltp_lab.settings import Settings
+
+HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+
+
+def refused(warehouse: Warehouse, *, read_only: bool = False, timeout: float = 0) -> str:
+    """The sentence that opening the warehouse is refused with."""
+    with (
+        pytest.raises(LabError) as error,
+        warehouse.open(read_only=read_only, timeout=timeout),
+    ):
+        pass
+    return error.value.message
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\0" * 1000])
+def test_not_a_duckdb_file(warehouse: Warehouse, content: bytes) -> None:
+    file = Path(warehouse.database)
+    file.write_bytes(content)
+    told = refused(warehouse)
+    assert told.startswith(f"the warehouse {file} is not a DuckDB file")
+    assert "OLTP_LAB_HOME" in told
+    assert file.read_bytes() == content
+
+
+def test_made_by_a_newer_duckdb(warehouse: Warehouse) -> None:
+    file = Path(warehouse.database)
+    duckdb.connect(file).close()
+    header = bytearray(file.read_bytes())
+    header[12:20] = struct.pack("<Q", 999)  # the storage version
+    header[:8] = struct.pack("<Q", _checksum(bytes(header[8:4096])))
+    file.write_bytes(header)
+    assert f"was made by a newer DuckDB than {duckdb.__version__}" in refused(warehouse)
+    assert file.read_bytes() == header
+
+
+def _checksum(block: bytes) -> int:
+    """DuckDB's checksum of a header."""
+    result = 5381
+    for (word,) in struct.iter_unpack("<Q", block):
+        result ^= word * 0xBF58476D1CE4E5B9 & (2**64 - 1)
+    return result
+
+
+def test_open_in_a_living_process(warehouse: Warehouse) -> None:
+    command = [sys.executable, "-c", HOLDER, warehouse.database]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"open\n"
+        for read_only in (False, True):
+            told = refused(warehouse, read_only=read_only)
+            assert f"is in use by process {other.pid}" in told
+        other.kill()
+    with warehouse.open() as connection:  # a dead process holds nothing
+        assert connection.execute("select 1").fetchone() == (1,)
+
+
+def test_one_writer_at_a_time_and_its_name(settings: Settings, warehouse: Warehouse) -> None:
+    with locks.held(settings, "warehouse", holder="analytics_sync (run 42)"):
+        told = refused(warehouse)
+    assert f"analytics_sync (run 42), process {os.getpid()}" in told
+    assert not Path(warehouse.database).exists()
+
+
+def test_nothing_to_read_yet(warehouse: Warehouse) -> None:
+    assert "run the job `lab`" in refused(warehouse, read_only=True)
+
+
+def test_no_folder_to_write_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("OLTP_LAB_HOME", str(tmp_path / "file"))
+    assert "is not a folder: set OLTP_LAB_HOME" in refused(Warehouse())
+
+
+def test_a_disk_that_fills_up(tmp_path: Path) -> None:
+    """Half-way too: what was there before stays, and can be read."""
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(small)]
+    if subprocess.run(mount, capture_output=True, timeout=10, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    try:
+        warehouse = Warehouse(database=str(small / "warehouse.duckdb"))
+        with warehouse.open() as connection:
+            connection.execute("create table kept as select 42 as answer")
+        with (
+            pytest.raises(LabError, match=r"its disk is full.*OLTP_LAB_HOME"),
+            warehouse.open() as connection,
+        ):
+            connection.execute("create table large as select uuid() from range(1000000)")
+        with warehouse.open() as connection:
+            assert connection.table("kept").fetchall() == [(42,)]
+    finally:
+        subprocess.run(["umount", str(small)], timeout=10, check=True)
+
+
+def test_it_is_closed_after_an_error(warehouse: Warehouse) -> None:
+    for opened in (warehouse.open, warehouse.get_connection):
+        with pytest.raises(ZeroDivisionError), opened() as connection:
+            raise ZeroDivisionError
+        with pytest.raises(duckdb.ConnectionException):
+            connection.execute("select 1")
+        with warehouse.open(read_only=True) as reader, pytest.raises(duckdb.InvalidInputException):
+            reader.execute("create table t (i integer)")

@@ -1,0 +1,11 @@
+-- Row level security alone keeps the tenants apart.
+\set tenant random_zipfian(1, :tenants, 1.1)
+\set target random(1, :targets)
+\startpipeline
+select lab.enter_tenant(scratch_load.tenant(:tenant));
+select id, email, first_name, last_name, status, custom_fields
+from campaigns.leads
+where email_norm = (
+    select email_norm from scratch_load.targets where tenant = :tenant and target = :target
+);
+\endpipeline

@@ -1,0 +1,12 @@
+-- Row level security, and an explicit filter beside it.
+\set tenant random_zipfian(1, :tenants, 1.1)
+\set target random(1, :targets)
+\startpipeline
+select lab.enter_tenant(scratch_load.tenant(:tenant));
+select id, email, first_name, last_name, status, custom_fields
+from campaigns.leads
+where tenant_id = scratch_load.tenant(:tenant)
+    and email_norm = (
+        select email_norm from scratch_load.targets where tenant = :tenant and target = :target
+    );
+\endpipeline

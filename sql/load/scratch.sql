@@ -1,0 +1,90 @@
+-- What every load run leans on while it lasts: a schema of its own, scratch_load, that tells scripts
+-- which tenants and rows to ask for. The session that made it holds an advisory lock of its name, so
+-- that a schema without that lock is known to be left over.
+
+-- name: lock
+select pg_try_advisory_lock(hashtext('scratch_load'));
+
+-- name: drop
+drop schema if exists scratch_load cascade;
+
+-- name: create
+create schema scratch_load;
+grant usage on schema scratch_load to lab_app, lab_platform;
+
+create table scratch_load.tenants (
+    tenant      integer primary key,  -- rank by number of leads
+    tenant_id   uuid not null,
+    campaign_id uuid,                 -- the load run's own
+    step_id     uuid
+);
+
+-- Rows that scripts ask for, the same number for every tenant; small tenants' leads come round again.
+create table scratch_load.targets (
+    tenant        integer,
+    target        integer,
+    lead_id       uuid not null,
+    email_norm    text not null,
+    enrollment_id uuid,               -- in the load run's own campaign
+    primary key (tenant, target)
+);
+grant select, insert, update on scratch_load.tenants, scratch_load.targets to lab_platform;
+grant select on scratch_load.targets to lab_app;
+
+-- An invariant that every script states about what a statement without a tenant filter has read: rows
+-- of this tenant, and of no other. No rows are a breach as well.
+create function scratch_load.assert_isolated(tenant uuid, seen uuid[]) returns void
+    language plpgsql
+as $$
+begin
+    if seen is distinct from array[tenant] then
+        raise exception 'isolation broken: in the context of tenant %, rows of % were seen',
+            tenant, coalesce(seen::text, 'nobody')
+            using errcode = 'P0004';
+    end if;
+end
+$$;
+
+-- name: choose_tenants
+-- The largest active tenants.
+insert into scratch_load.tenants (tenant, tenant_id)
+select row_number() over (order by count(*) desc, l.tenant_id), l.tenant_id
+from campaigns.leads l
+join public.tenants t on t.id = l.tenant_id
+where t.status = 'active'
+group by l.tenant_id
+order by count(*) desc, l.tenant_id
+limit %(tenants)s;
+
+-- name: choose_targets
+insert into scratch_load.targets (tenant, target, lead_id, email_norm)
+select t.tenant, target, l.id, l.email_norm
+from scratch_load.tenants t
+cross join lateral (
+    select id, email_norm, row_number() over (order by id) as place, count(*) over () as leads
+    from campaigns.leads
+    where tenant_id = t.tenant_id
+    limit %(targets)s
+) as l
+cross join generate_series(l.place, %(targets)s, least(l.leads, %(targets)s)) as target;
+
+-- name: define_lookups
+-- Constant arrays: a script's numbers become ids without reading a table.
+do $$
+declare
+    name text;
+    ids  text;
+begin
+    foreach name in array array['tenant', 'campaign', 'step'] loop
+        execute format('select array_agg(%I order by tenant)::text from scratch_load.tenants', name || '_id')
+            into ids;
+        execute format(
+            'create function scratch_load.%I(tenant integer) returns uuid language sql immutable '
+            'parallel safe return (%L::uuid[])[tenant]', name, ids);
+    end loop;
+end
+$$;
+analyze scratch_load.tenants, scratch_load.targets;
+
+-- name: sizes
+select max(tenant), max(target) from scratch_load.targets;

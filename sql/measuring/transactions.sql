@@ -1,0 +1,51 @@
+-- Runs in DuckDB: from pgbench's raw log lines to figures. Percentiles come from the raw rows.
+
+-- name: transactions
+-- Transactions that ended in the measured window; "outcome" is ok or the class of the failure. A
+-- session's first one is left out: it waited for all others to connect, and filled its caches.
+create table rows as
+select
+    $workload::varchar as workload,
+    $arm::varchar as arm,
+    $sessions::integer as sessions,
+    ($operations::varchar[])[lines.script + 1] as operation,
+    lines.client,
+    make_timestamp(lines.epoch_s * 1000000 + lines.epoch_us)::timestamptz as ended_at,
+    try_cast(lines.latency as bigint) as latency_us,
+    case when try_cast(lines.latency as bigint) is null then lines.latency else 'ok' end as outcome,
+    case when $scheduled then lines.extra_1 end as schedule_lag_us,
+    coalesce(case when $scheduled then lines.extra_2 else lines.extra_1 end, 0) as retries
+from lines
+where lines.epoch_s + lines.epoch_us / 1e6 between $began and $ended and lines.transaction > 1;
+
+-- name: operations
+-- One row an operation, also for one that never ran. p99 takes at least 10,000 transactions.
+select
+    operation,
+    count(*) filter (where outcome = 'ok') as calls,
+    quantile_cont(latency_us, 0.50) / 1000 as p50_ms,
+    quantile_cont(latency_us, 0.95) / 1000 as p95_ms,
+    case when count(latency_us) >= 10000 then quantile_cont(latency_us, 0.99) / 1000 end as p99_ms,
+    count(*) filter (where outcome <> 'ok') as failures,
+    count(*) filter (where outcome = 'serialization') as serialization_failures,
+    count(*) filter (where outcome = 'deadlock') as deadlocks,
+    count(*) filter (where outcome = 'skipped') as skipped,
+    count(*) filter (where latency_us > 1000 * $latency_limit_ms::double) as late,
+    coalesce(sum(retries), 0)::bigint as retries
+from (select distinct unnest($operations::varchar[]) as operation) as asked
+left join rows using (operation)
+group by operation
+order by list_position($operations::varchar[], operation);
+
+-- name: bucket_medians
+-- Median latency of every operation in each stretch of time, where each of them has enough calls.
+select bucket, operation, median(latency_us) as median_us
+from (
+    select time_bucket(to_milliseconds($bucket_ms::bigint), ended_at) as bucket, operation, latency_us
+    from transactions
+    where run_id = $run_id and workload = $workload and arm = $arm and outcome = 'ok'
+) as timed
+group by bucket, operation
+qualify min(count(*)) over (partition by bucket) >= $fewest
+    and count(*) over (partition by bucket) = $operations
+order by bucket, operation;

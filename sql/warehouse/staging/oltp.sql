@@ -1,0 +1,93 @@
+-- What the warehouse asks of the OLTP database, always as lab_analytics.
+
+-- name: is_built
+select to_regclass('lab.incarnation') is not null;
+
+-- name: obstacles
+-- Why a table cannot be mirrored without losing rows: an extractor whom no policy lets see a row
+-- reads nothing and is told nothing.
+with mirrored as (
+    select wanted.name, c.oid, c.relnamespace
+    from unnest(%(tables)s::text[]) as wanted (name)
+    left join (pg_class c join pg_namespace n on n.oid = c.relnamespace)
+        on format('%%s.%%s', n.nspname, c.relname) = wanted.name
+),
+-- Policies that this role's reading is subject to.
+applying as (
+    select format('%%s.%%s', schemaname, tablename) as name, policyname, permissive, qual
+    from pg_policies
+    where cmd in ('SELECT', 'ALL')
+      and exists (select from unnest(roles) as granted (role)
+                  where case granted.role when 'public' then true
+                             else pg_has_role(granted.role, 'usage') end)
+)
+select m.name, obstacle.reason
+from mirrored m
+cross join lateral (
+    select 'it does not exist' where m.oid is null
+    union all
+    select format('%%s may not select from it', current_user)
+    where not has_schema_privilege(m.relnamespace, 'usage') or not has_table_privilege(m.oid, 'select')
+    union all
+    select format('no policy for select with using (true) applies to %%s', current_user)
+    where row_security_active(m.oid)
+      and not exists (select from applying a
+                      where a.name = m.name and a.permissive = 'PERMISSIVE' and a.qual = 'true')
+    union all
+    select format('the policy %%s restricts what %%s sees', a.policyname, current_user)
+    from applying a
+    where row_security_active(m.oid)
+      and a.name = m.name and a.permissive = 'RESTRICTIVE' and a.qual is distinct from 'true'
+    union all
+    select format('it has no enabled trigger %%s', needed.name)
+    from unnest(array['stamp_change', 'bury']) as needed (name)
+    where m.oid is not null
+      and not (m.name = 'integration.tombstones' and needed.name = 'bury')
+      and not exists (select from pg_trigger t
+                      where t.tgrelid = m.oid and t.tgname = needed.name and t.tgenabled in ('O', 'A'))
+) as obstacle (reason)
+order by m.name, obstacle.reason;
+
+-- name: primary_keys
+select format('%s.%s', n.nspname, c.relname),
+       array_agg(a.attname::text order by array_position(k.conkey, a.attnum))
+from pg_constraint k
+join pg_class c on c.oid = k.conrelid
+join pg_namespace n on n.oid = c.relnamespace
+join pg_attribute a on a.attrelid = c.oid and a.attnum = any (k.conkey)
+where k.contype = 'p'
+group by 1;
+
+-- name: state
+-- The snapshot that this transaction reads, and which server and database it is of. A restore to an
+-- earlier point and a failover keep the system identifier but begin another timeline.
+select pg_current_snapshot()::text as snapshot,
+       system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) as server,
+       incarnation::text as incarnation,
+       clock_timestamp() as taken_at
+from pg_control_system(), lab.incarnation;
+
+-- name: changed
+-- Rows that became visible after the earlier snapshot. The first condition is what the BRIN index
+-- finds; it is safe since no transaction below the snapshot's xmin was still running then.
+select {columns}, {committed_at} as committed_at
+from {table}
+where change_xid >= {oldest}
+  and not pg_visible_in_snapshot(change_xid::text::xid8, {snapshot});
+
+-- name: buried
+select tenant_id, row_id, {committed_at} as committed_at
+from integration.tombstones
+where change_xid >= {oldest}
+  and not pg_visible_in_snapshot(change_xid::text::xid8, {snapshot})
+  and table_name = {label};
+
+-- name: committed_at
+case current_setting('track_commit_timestamp')
+    when 'on' then pg_xact_commit_timestamp(change_xid::text::xid8::xid)
+end
+
+-- name: settle
+-- A crash forgets rolled-back transactions that never reached the disk, and hands out their ids
+-- again; rows written under such an id would pass for seen. A commit brings to disk all before it.
+select pg_logical_emit_message(true, 'oltp_lab.watermark', '');
