@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import psycopg
+from psycopg import sql as pg
 
 from oltp_lab import sql
 
@@ -56,9 +57,7 @@ def describe(connection: psycopg.Connection) -> dict[tuple[str, str], Table]:
     described = {}
     for schema, name, comment, size in connection.execute(queries["tables"]):
         if (schema, name) in tables():
-            count = psycopg.sql.SQL("select count(*) from {}").format(
-                psycopg.sql.Identifier(schema, name)
-            )
+            count = pg.SQL("select count(*) from {}").format(pg.Identifier(schema, name))
             (rows,) = connection.execute(count).fetchone() or (0,)
             described[schema, name] = Table(
                 schema, name, comment, tuple(columns[schema, name]), rows, size

@@ -15,6 +15,7 @@ from oltp_lab.sample_data.assets import assets as sample_data_assets
 from oltp_lab.sample_data.checks import checks as sample_data_checks
 from oltp_lab.schema.assets import assets as schema_assets
 from oltp_lab.warehouse.assets import assets as warehouse_assets
+from oltp_lab.warehouse.assets import schedules as warehouse_schedules
 from oltp_lab.warehouse.checks import checks as warehouse_checks
 
 default_assets = [
@@ -65,21 +66,11 @@ def default_jobs() -> list[Any]:
 
 def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions; ``resources`` take the place of the defaults of the same name."""
-    jobs = default_jobs()
-    sync = next(job for job in jobs if job.name == "analytics_sync")
     return dg.Definitions(
         assets=default_assets,
         asset_checks=default_checks,
-        jobs=jobs,
-        schedules=[
-            dg.ScheduleDefinition(
-                name="analytics_sync_schedule",
-                job=sync,
-                cron_schedule="*/5 * * * *",
-                default_status=dg.DefaultScheduleStatus.RUNNING,
-                description="Keeps the warehouse fresh.",
-            )
-        ],
+        jobs=default_jobs(),
+        schedules=warehouse_schedules,
         resources={**default_resources, **(resources or {})},
         # One process: starting another costs more than most steps, and DuckDB has one writer.
         executor=dg.in_process_executor,

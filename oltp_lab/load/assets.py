@@ -93,10 +93,10 @@ def tenant_isolation(
             "arms": dg.MetadataValue.md(markdown.table(arms)),
             "operations": dg.MetadataValue.md(markdown.table(operations)),
             "latency": dg.MetadataValue.md(markdown.image(plots.latencies(operations), "Latency")),
-            **_floats(arms, "tps_{arm}", "tps"),
-            **_floats(arms, "server_cpu_percent_{arm}", "server_cpu_percent"),
-            **_floats(arms, "server_memory_mb_{arm}", "server_memory_mb"),
-            **_floats(operations, "p95_ms_{operation}_{arm}", "p95_ms"),
+            **_floats(arms, "tps_{sessions}", "tps"),
+            **_floats(arms, "server_cpu_percent_{sessions}", "server_cpu_percent"),
+            **_floats(arms, "server_memory_mb_{sessions}", "server_memory_mb"),
+            **_floats(operations, "p95_ms_{sessions}_{operation}", "p95_ms"),
         }
     )
 

@@ -20,6 +20,7 @@ from oltp_lab.warehouse import extraction, transactions
 from oltp_lab.warehouse.tables import Column, Description
 from oltp_lab.warehouse.transactions import Snapshot
 
+OLTP, WAREHOUSE = "oltp", "warehouse"
 SHOWN_TENANTS = 3
 SHOWN_KEYS = 5
 
@@ -52,11 +53,8 @@ def _reconcile(
         reason = "it was not synced from this database as it is now: run the job `analytics_sync`"
         return Reconciled(label, 0, 0, (reason,))
     extraction.bring_up(connection, description, taken)
-    parts = _parts(description)
-    asked = _composed("oltp_sums", table=description.table.source, **parts["oltp"])
-    compare = _composed(
-        "differing_tenants", staging=description.table.staging, **parts["warehouse"]
-    )
+    asked = _composed("oltp_sums", description, OLTP)
+    compare = _composed("differing_tenants", description, WAREHOUSE)
     differing = connection.execute(compare, [asked]).fetchall()
     differences = tuple(
         f"tenant {tenant} has {ours:,} rows in the OLTP and {theirs:,} in the warehouse ("
@@ -64,56 +62,43 @@ def _reconcile(
         + ")"
         for tenant, ours, theirs in differing[:SHOWN_TENANTS]
     )
-    (rows,) = connection.execute(
-        _composed("rows", staging=description.table.staging)
-    ).fetchone() or (0,)
-    return Reconciled(label, rows, len(differing), differences)
+    rows = connection.execute(_composed("rows", description, WAREHOUSE)).fetchone() or (0,)
+    return Reconciled(label, rows[0], len(differing), differences)
 
 
 def _differing_rows(
     connection: duckdb.DuckDBPyConnection, description: Description, tenant: str
 ) -> list[str]:
     """Some keys of a tenant that differ, and how."""
-    parts = _parts(description)
-    asked = _composed(
-        "oltp_rows", table=description.table.source, tenant_id=Literal(tenant), **parts["oltp"]
-    )
-    query = _composed(
-        "differing_rows",
-        staging=description.table.staging,
-        limit=Literal(SHOWN_KEYS),
-        **parts["warehouse"],
-    )
-    return [difference for (difference,) in connection.execute(query, [asked, tenant]).fetchall()]
+    asked = _composed("oltp_rows", description, OLTP, tenant_id=Literal(tenant))
+    compare = _composed("differing_rows", description, WAREHOUSE, limit=Literal(SHOWN_KEYS))
+    return [told for (told,) in connection.execute(compare, [asked, tenant]).fetchall()]
 
 
-def _parts(description: Description) -> dict[str, dict[str, Composable]]:
-    """What the queries of either side are composed of."""
-    key = description.table.key
-    names = {"tenant": Identifier(key[0]), "id": Identifier(key[-1])}
-    columns = description.columns
-    keys = [column for column in columns if column.name in key]
-    return {
-        side: {**names, "hash": _hash(side, columns), "key_hash": _hash(side, keys)}
-        for side in ("oltp", "warehouse")
+def _composed(name: str, description: Description, side: str, **parts: Composable) -> str:
+    """A query that one side answers about a table."""
+    table = description.table
+    parts |= {
+        "table": table.source if side == OLTP else table.staging,
+        "tenant": Identifier(table.key[0]),
+        "id": Identifier(table.key[-1]),
+        "hash": _hash(side, description.columns),
     }
+    return SQL(_queries()[name]).format(**parts).as_string()
 
 
 def _hash(side: str, columns: Sequence[Column]) -> Composable:
     """SQL for a number made of the columns' texts."""
-    queries = _queries()
-    spelled = (SQL(_text(side, column)).format(Identifier(column.name)) for column in columns)
-    texts = (SQL(queries[f"{side}_text"]).format(text=text) for text in spelled)
-    return SQL(queries[f"{side}_hash"]).format(texts=SQL(", ").join(texts))
+    text = SQL(_queries()[f"{side}_text"])
+    texts = (
+        text.format(text=SQL(_spelled(side, column)).format(Identifier(column.name)))
+        for column in columns
+    )
+    return SQL(_queries()[f"{side}_hash"]).format(texts=SQL(", ").join(texts))
 
 
-def _text(side: str, column: Column) -> LiteralString:
-    return column.oltp_text if side == "oltp" else column.warehouse_text
-
-
-def _composed(name: str, **parts: Composable) -> str:
-    query = SQL(_queries()[name])
-    return query.format(**parts).as_string()
+def _spelled(side: str, column: Column) -> LiteralString:
+    return column.oltp_text if side == OLTP else column.warehouse_text
 
 
 def _queries() -> dict[str, LiteralString]:

@@ -8,7 +8,7 @@ import pkgutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from oltp_lab import servers, settings
 from oltp_lab.measuring.store import Measurements, Run
@@ -28,7 +28,7 @@ def discovered(wanted: list[str]) -> Iterator[Callable[[], list[Row]]]:
             defined_here = getattr(member, "__module__", None) == module.__name__
             is_wanted = not wanted or module_info.name in wanted or name in wanted
             if name.startswith("measure") and callable(member) and defined_here and is_wanted:
-                yield member
+                yield cast(Callable[[], list[Row]], member)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Extraction: a full one against DuckDB alone, an increment in a large table against a small one.
 
-An increment's cost is the wall time of the whole sync of one table, its fixed part (attaching the
-server, proving that every row is seen) among it; ``detail`` gives the table's own part alone.
+An increment's cost is the wall time of the whole sync of one table, from opening the warehouse to
+having closed it; ``detail`` gives the part alone that depends on the table.
 """
 
 import random
@@ -30,8 +30,8 @@ SMALL, LARGE = 100_000, 2_000_000
 CHANGED = 1_000
 LEADS = TableSpec("campaigns", "leads")
 
-# Rows as the triggers would leave them, made without them; room on each page, as in a table that has
-# lived, so that an updated row stays where it is.
+# Rows as the triggers would leave them, made without them; room on each page, as in a table that
+# has lived, so that an updated row stays where it is.
 _FILL = """
 alter table campaigns.leads set (fillfactor = 90);
 alter table campaigns.leads disable trigger user;
@@ -61,11 +61,9 @@ def measure_full(rounds: int = 5) -> list[dict[str, Any]]:
     of each attached table. The two take turns; the ratio is the median of the turns' ratios.
     """
     current = settings.load()
-    database = servers.oltp(current)
-    build.ensure(database)
-    load.ensure(database, current.scale, seed=1)
-    descriptions = describe(database)
-    with tempfile.TemporaryDirectory(dir=current.home) as folder:
+    with _scratch(current) as database, tempfile.TemporaryDirectory(dir=current.home) as folder:
+        load.ensure(database, current.scale, seed=1)
+        descriptions = describe(database)
         file = Path(folder) / "measured.duckdb"
         rows = _ours(file, database, descriptions)[0]
         turns = [
@@ -117,10 +115,10 @@ def measure_increment(rounds: int = 7) -> list[dict[str, Any]]:
     """
     current = settings.load()
     with ExitStack() as stack:
-        large, small = (stack.enter_context(_mirrored(current, rows)) for rows in (LARGE, SMALL))
+        pair = [stack.enter_context(_mirrored(current, rows)) for rows in (LARGE, SMALL)]
         return [
-            _compared("together, ms", "<= 1.3", _newest, large, small, rounds),
-            _compared("scattered, ms", "<= 3.0", _drawn, large, small, rounds),
+            _compared("together, ms", "<= 1.3", _newest, pair, rounds),
+            _compared("scattered, ms", "<= 3.0", _drawn, pair, rounds),
         ]
 
 
@@ -141,26 +139,32 @@ class _Mirrored:
 
     def sync(self) -> tuple[float, float, int]:
         """Milliseconds of the sync and of the table's own part, and the rows that came."""
+        began = time.monotonic()
         with self.warehouse.open(holder="benchmark extract_increment") as connection:
-            began = time.monotonic()
             (done,) = extraction.sync(connection, self.database, self.descriptions)
-            return (time.monotonic() - began) * 1000, done.seconds * 1000, done.rows
+        return (time.monotonic() - began) * 1000, done.seconds * 1000, done.rows
 
 
 @contextmanager
-def _mirrored(current: Settings, rows: int) -> Iterator[_Mirrored]:
+def _scratch(current: Settings) -> Iterator[Database]:
+    """A database with the schema, dropped afterwards."""
     database = servers.oltp(current).sibling(f"oltp_lab_bench_{uuid.uuid4().hex[:12]}")
     databases.create(database)
     try:
         build.ensure(database)
+        yield database
+    finally:
+        databases.drop(database)
+
+
+@contextmanager
+def _mirrored(current: Settings, rows: int) -> Iterator[_Mirrored]:
+    with _scratch(current) as database, tempfile.TemporaryDirectory(dir=current.home) as folder:
         with database.connect(autocommit=True) as connection:
             connection.execute(_FILL.format(rows=rows).encode())
             connection.execute("vacuum (analyze) campaigns.leads")
             connection.execute("checkpoint")
-        with tempfile.TemporaryDirectory(dir=current.home) as folder:
-            yield _Mirrored(database, Warehouse(database=f"{folder}/warehouse.duckdb"))
-    finally:
-        databases.drop(database)
+        yield _Mirrored(database, Warehouse(database=f"{folder}/warehouse.duckdb"))
 
 
 def _newest(keys: Keys, turn: int) -> Keys:
@@ -175,20 +179,19 @@ def _compared(
     name: str,
     goal: str,
     chosen: Callable[[Keys, int], Keys],
-    large: _Mirrored,
-    small: _Mirrored,
+    pair: list[_Mirrored],
     rounds: int,
 ) -> dict[str, Any]:
-    costs: dict[_Mirrored, list[tuple[float, float]]] = {large: [], small: []}
+    costs: dict[_Mirrored, list[tuple[float, float]]] = {mirrored: [] for mirrored in pair}
     for turn in range(rounds + 1):
-        for mirrored in (large, small) if turn % 2 else (small, large):
+        for mirrored in pair if turn % 2 else reversed(pair):
             mirrored.change(chosen(mirrored.keys, turn))
             whole, own, rows = mirrored.sync()
             assert rows == CHANGED, f"{rows} rows came of {CHANGED}"
             if turn:  # the first one warms up
                 costs[mirrored].append((whole, own))
     (ours, own), (reference, own_reference) = (
-        map(statistics.median, zip(*costs[mirrored], strict=True)) for mirrored in (large, small)
+        map(statistics.median, zip(*costs[mirrored], strict=True)) for mirrored in pair
     )
     return {
         "name": f"extract_increment, {name}",

@@ -21,9 +21,11 @@ def measure_overhead() -> list[dict[str, Any]]:
     began = time.time()
     subprocess.run(command, env=environment, timeout=_LIMIT_S, check=True, capture_output=True)
     wall = time.time() - began
-    busy = Measurements(settings.load().measurements).read(
-        "select busy_s from runs order by recorded_at desc limit 1"
-    )["busy_s"].iloc[0]
+    busy = (
+        Measurements(settings.load().measurements)
+        .read("select busy_s from runs order by recorded_at desc limit 1")["busy_s"]
+        .iloc[0]
+    )
     return [
         {
             "name": "lab_overhead",

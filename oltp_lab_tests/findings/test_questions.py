@@ -83,8 +83,6 @@ def test_every_finding_answers_something_and_has_a_place() -> None:
     assert set(order()) <= named
 
 
-# Dagster 1.13 reads its resources' fields the way of pydantic 1.
-@pytest.mark.filterwarnings("ignore:The `__fields__` attribute is deprecated")
 def test_assets_and_checks_that_are_named_are_defined() -> None:
     from oltp_lab.definitions import defs
 

@@ -2,6 +2,7 @@
 
 import uuid
 from itertools import product
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -23,6 +24,13 @@ ALLOWED = {
 def platform(database: Database):
     with database.connect("lab_platform") as connection:
         yield connection
+
+
+def _value(connection: psycopg.Connection, query: LiteralString, *parameters: object) -> object:
+    """The one value that a query returns."""
+    row = connection.execute(query, parameters).fetchone()
+    assert row
+    return row[0]
 
 
 def _tenant(platform: psycopg.Connection, status: str = "active") -> uuid.UUID:
@@ -63,9 +71,7 @@ def test_a_user_creates_a_tenant_and_belongs_to_it(
     platform.execute("insert into users.users (id, email) values (%s, 'ada@acme.example')", [user])
     platform.commit()
     with database.connect("lab_auth") as auth:
-        (tenant,) = (
-            auth.execute("select tenancy.create_tenant('Acme', %s)", [user]).fetchone() or ()
-        )
+        tenant = _value(auth, "select tenancy.create_tenant('Acme', %s)", user)
         assert auth.execute("select id, status from public.tenants").fetchall() == [
             (tenant, "created")
         ]
@@ -113,13 +119,11 @@ def test_deletes_leave_tombstones_that_the_application_cannot_forge(
     platform.commit()
     with database.connect("lab_app") as app:
         app.execute("select lab.enter_tenant(%s)", [tenant])
-        (lead,) = (
-            app.execute(
-                "insert into campaigns.leads (tenant_id, email) values (%s, 'a@b.example')"
-                " returning id",
-                [tenant],
-            ).fetchone()
-            or ()
+        lead = _value(
+            app,
+            "insert into campaigns.leads (tenant_id, email) values (%s, 'a@b.example')"
+            " returning id",
+            tenant,
         )
         app.execute("delete from campaigns.leads where tenant_id = %s", [tenant])
         app.commit()
