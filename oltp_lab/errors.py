@@ -12,8 +12,8 @@ class LabError(click.ClickException):
     wraps it (inside a step) it prints the frames of ``__traceback__``, so there are none to print.
     """
 
-    @property  # type: ignore[override]
-    def __traceback__(self) -> TracebackType | None:
+    @property
+    def __traceback__(self) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
         return None
 
     @__traceback__.setter
