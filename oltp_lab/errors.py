@@ -13,9 +13,9 @@ class LabError(click.ClickException):
     """
 
     @property
-    def __traceback__(self) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def __traceback__(self) -> TracebackType | None:
         return None
 
     @__traceback__.setter
-    def __traceback__(self, value: TracebackType | None) -> None:
+    def __traceback__(self, _: TracebackType | None) -> None:  # pyright: ignore
         pass
