@@ -128,8 +128,7 @@ def rls_cost(
         metadata={
             "variants": dg.MetadataValue.md(markdown.table(shown)),
             "ratios": dg.MetadataValue.md(markdown.image(plots.ratios(variants), "Ratios")),
-            **_floats(variants, "ratio_{operation}_{variant}", "ratio"),
-            **_floats(variants, "blocks_per_call_{operation}_{variant}", "blocks_per_call"),
+            **_floats(variants, "{operation}_{variant}", "ratio"),
         }
     )
 

@@ -88,10 +88,12 @@ def _ensure(database: Database, wanted: str, details: dict[str, Any]) -> bool:
         connection.execute(queries["limit_waits"], [LOCK_TIMEOUT])
         # Not a delete: that would leave a tombstone for each row.
         connection.execute(pg.SQL("truncate {}").format(_tables()))
+        connection.execute(queries["pause_summaries"])
         connection.execute(queries["become_platform"])
         _fill(connection, details)
         connection.execute(queries["record"], [wanted, Jsonb(details)])
         connection.execute(queries["renew_incarnation"])
+        connection.execute(queries["resume_summaries"])
     return True
 
 

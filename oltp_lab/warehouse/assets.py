@@ -9,7 +9,9 @@ import dagster as dg
 from pydantic import Field
 
 from oltp_lab import settings, sql
+from oltp_lab.errors import LabError
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
+from oltp_lab.servers import locks
 from oltp_lab.warehouse import extraction, marts
 from oltp_lab.warehouse.extraction import Synced
 from oltp_lab.warehouse.marts import Mart
@@ -73,7 +75,7 @@ def _load_keys() -> list[dg.AssetKey]:
         for table in MIRRORED
     ],
 )
-def staging(  # noqa: PLR0917 - Dagster hands over config and resources by name
+def staging(
     context: dg.AssetExecutionContext,
     config: SyncConfig,
     oltp: Oltp,
@@ -166,9 +168,14 @@ def _mart_metadata(mart: Mart, rows: int, columns: list[tuple[str, str, str]]) -
     description="Keeps the warehouse as fresh as its policies ask, once the job `lab` has made it.",
 )
 def analytics_sync_schedule() -> dg.RunRequest | dg.SkipReason:
-    if settings.load().warehouse.exists():
-        return dg.RunRequest()
-    return dg.SkipReason("there is no warehouse yet: run the job `lab` once")
+    current = settings.load()
+    if not current.warehouse.exists():
+        return dg.SkipReason("there is no warehouse yet: run the job `lab` once")
+    try:  # a sync beside a load run would be measured with it
+        with locks.held(current, "load", holder="analytics_sync_schedule", timeout=0):
+            return dg.RunRequest()
+    except LabError as error:
+        return dg.SkipReason(str(error))
 
 
 assets = [staging, *(_mart_asset(mart) for mart in marts.discovered())]

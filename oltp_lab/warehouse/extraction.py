@@ -27,10 +27,11 @@ FULL, INCREMENT, NONE = "full", "increment", "none"
 class Synced:
     """What a sync did to one table; ``seconds`` is its own time.
 
-    ``rows`` were inserted or replaced, ``deleted`` are gone. ``lag_*_s`` are quantiles over the
-    delta of the seconds from a row's commit in the OLTP to its commit in the warehouse; None for a
-    full load, for no rows, and where track_commit_timestamp is off. ``age_s`` are the seconds from
-    the snapshot to the commit in the warehouse, the least that its data was behind.
+    ``rows`` were inserted or replaced, ``deleted`` removed for a tombstone. ``lag_*_s`` are
+    quantiles over the delta of the seconds from a row's commit in the OLTP to its commit in the
+    warehouse; None for a full load, for no rows, and where track_commit_timestamp is off.
+    ``age_s`` are the seconds from the snapshot to the commit in the warehouse, the least that its
+    data was behind.
     """
 
     table_name: str
@@ -56,11 +57,16 @@ def sync(
     Rows and watermarks are committed together, all or nothing.
     """
     with transactions.on_snapshot(connection, database) as taken:
-        connection.execute(_queries("warehouse")["prepare"])
+        prepare(connection)
         synced = [bring_up(connection, d, taken, full_refresh=full_refresh) for d in descriptions]
         with database.connect(READER, autocommit=True) as settling:
             settling.execute(_queries("oltp")["settle"])
     return [_committed(table, time.monotonic() - taken.monotonic) for table in synced]
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the schema ``staging`` and its watermarks unless they exist."""
+    connection.execute(_queries("warehouse")["prepare"])
 
 
 def bring_up(
@@ -100,51 +106,36 @@ def watermark(
 
 def _read_in_full(connection: duckdb.DuckDBPyConnection, description: Description) -> Synced:
     """Replace the table; DuckDB scans the attached one in parallel and spills what is too much."""
-    table = description.table
-    attached = Identifier("oltp", table.schema, table.name)
-    query = _composed(
-        "read_in_full", staging=table.staging, columns=description.casts, table=attached
-    )
-    (rows,) = connection.execute(query).fetchone() or (0,)
-    query = _composed(
-        "comment_on_table", staging=table.staging, comment=Literal(description.comment)
-    )
-    connection.execute(query)
+    staging = description.table.staging
+    attached = Identifier("oltp", description.table.schema, description.table.name)
+    columns = description.casts
+    rows = _run(connection, "read_in_full", staging=staging, columns=columns, table=attached)
+    _run(connection, "comment_on_table", staging=staging, comment=Literal(description.comment))
     for column in description.columns:
         name, comment = Identifier(column.name), Literal(column.comment)
-        query = _composed("comment_on_column", staging=table.staging, column=name, comment=comment)
-        connection.execute(query)
-    return Synced(table.label, FULL, rows, deleted=0, seconds=0)
+        _run(connection, "comment_on_column", staging=staging, column=name, comment=comment)
+    return Synced(description.table.label, FULL, rows, deleted=0, seconds=0)
 
 
 def _read_delta(
     connection: duckdb.DuckDBPyConnection, description: Description, since: str, taken: Snapshot
 ) -> Synced:
-    table, queries = description.table, _queries("warehouse")
-    (changed,) = connection.execute(
-        queries["read_changed"], [_changed(description, since)]
-    ).fetchone() or (0,)
-    (buried,) = connection.execute(queries["read_buried"], [_buried(table, since)]).fetchone() or (
-        0,
-    )
+    """Replace what changed and remove what was deleted since the snapshot ``since``."""
+    table, staging = description.table, description.table.staging
+    changed = _run(connection, "read_changed", [_changed(description, since)])
+    buried = _run(connection, "read_buried", [_buried(table, since)])
     if not changed and not buried:
         return Synced(table.label, NONE, rows=0, deleted=0, seconds=0)
     tenant, row_id = Identifier(table.key[0]), Identifier(table.key[-1])
-    delete = _composed("delete_buried", staging=table.staging, tenant=tenant, id=row_id)
-    (deleted,) = connection.execute(delete).fetchone() or (0,)
+    deleted = _run(connection, "delete_buried", staging=staging, tenant=tenant, id=row_id)
     same_key = SQL(" and ").join(
         SQL("old.{0} = changed.{0}").format(Identifier(column)) for column in table.key
     )
-    connection.execute(_composed("delete_changed", staging=table.staging, same_key=same_key))
-    connection.execute(
-        _composed(
-            "insert_changed",
-            staging=table.staging,
-            names=description.names,
-            columns=description.casts,
-        )
-    )
-    (lags,) = connection.execute(queries["lag"], [taken.server_time]).fetchone() or (None,)
+    _run(connection, "delete_changed", staging=staging, same_key=same_key)
+    names, columns = description.names, description.casts
+    _run(connection, "insert_changed", staging=staging, names=names, columns=columns)
+    lag = _queries("warehouse")["lag"]
+    (lags,) = connection.execute(lag, [taken.server_time]).fetchone() or (None,)
     return Synced(table.label, INCREMENT, changed, deleted, 0, *(lags or ()))
 
 
@@ -165,8 +156,16 @@ def _asked(name: str, since: str, **parts: Composable) -> str:
     return query.format(committed_at=SQL(queries["committed_at"]), **bounds, **parts).as_string()
 
 
-def _composed(name: str, **parts: Composable) -> str:
-    return SQL(_queries("warehouse")[name]).format(**parts).as_string()
+def _run(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    values: Sequence[str] = (),
+    **parts: Composable,
+) -> int:
+    """Run a statement in the warehouse; returns how many rows it wrote."""
+    statement = SQL(_queries("warehouse")[name]).format(**parts).as_string()
+    (rows,) = connection.execute(statement, values).fetchone() or (0,)
+    return rows
 
 
 def _queries(where: str) -> dict:

@@ -42,6 +42,7 @@ def reconcile(
 ) -> list[Reconciled]:
     """Compare the described tables on one snapshot; the warehouse is left as it was."""
     with transactions.on_snapshot(connection, database, keep=False) as taken:
+        extraction.prepare(connection)
         return [_reconcile(connection, description, taken) for description in descriptions]
 
 

@@ -101,6 +101,14 @@ def test_statistics_and_visibility_are_settled(database: Database) -> None:
     assert _one(database, unsettled) == 0
     analyzed = "select last_analyze is not null from pg_stat_user_tables where relname = 'events'"
     assert _one(database, analyzed) is True
+    # Vacuum leaves out the last range while it is not full.
+    summarized = """
+        select bool_and('autosummarize=on' = any (reloptions)
+                        and brin_summarize_new_values(oid) <= 1)
+        from pg_class where relname in ('events_change_xid_idx', 'leads_change_xid_idx')
+    """
+    with database.connect() as connection:
+        assert connection.execute(summarized).fetchone() == (True,)
 
 
 @pytest.mark.parametrize(

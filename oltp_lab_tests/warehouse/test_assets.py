@@ -9,7 +9,7 @@ from oltp_lab import servers
 from oltp_lab import settings as lab_settings
 from oltp_lab.measuring.store import Measurements
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
-from oltp_lab.servers import Database
+from oltp_lab.servers import Database, locks
 from oltp_lab.settings import Settings
 from oltp_lab.warehouse.assets import analytics_sync_schedule, assets
 from oltp_lab.warehouse.checks import checks
@@ -103,7 +103,7 @@ def test_a_missing_policy_fails_the_run_and_names_the_table(
     assert not Path(warehouse.database).exists()
 
 
-def test_the_schedule_waits_for_the_first_run(
+def test_the_schedule_waits_for_the_first_run_and_for_load_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OLTP_LAB_HOME", str(tmp_path))
@@ -111,3 +111,7 @@ def test_the_schedule_waits_for_the_first_run(
         assert isinstance(analytics_sync_schedule(context), dg.SkipReason)
         (tmp_path / "warehouse.duckdb").touch()
         assert isinstance(analytics_sync_schedule(context), dg.RunRequest)
+        with locks.held(lab_settings.load(), "load", holder="a load run"):
+            skipped = analytics_sync_schedule(context)
+        assert isinstance(skipped, dg.SkipReason)
+        assert "a load run" in (skipped.skip_message or "")

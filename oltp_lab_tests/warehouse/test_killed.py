@@ -36,7 +36,7 @@ def test_a_killed_sync_heals(oltp: Database, warehouse: Warehouse) -> None:
         platform.execute(
             "insert into campaigns.leads (tenant_id, email) "
             "select id, 'many' || n || '@one.example' "
-            "from public.tenants, generate_series(1, 4000) as n"
+            "from public.tenants, generate_series(1, 1000) as n"
         )
         with warehouse.open() as connection:
             sync(connection, oltp)

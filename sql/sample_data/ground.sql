@@ -5,6 +5,8 @@ set local timezone = 'UTC';
 set local jit = off;
 set local work_mem = '192MB';
 set local temp_buffers = '256MB';
+-- The temporary tables have no statistics; each is joined as a whole.
+set local enable_mergejoin = off;
 
 -- One row: the sizes of sql/sample_data/scales.toml, the seed, and when the history ends.
 create temp table scale (

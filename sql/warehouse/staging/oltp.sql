@@ -88,6 +88,9 @@ case current_setting('track_commit_timestamp')
 end
 
 -- name: settle
--- A crash forgets rolled-back transactions that never reached the disk, and hands out their ids
--- again; rows written under such an id would pass for seen. A commit brings to disk all before it.
+-- Between the snapshot and the warehouse's commit. A crash of the server forgets transactions that
+-- never reached its disk: rolled-back ones, whose ids it hands out again, so that rows written under
+-- them would pass for seen; and ones committed with synchronous_commit off, whose rows would stay
+-- here for good. A commit that does reach the disk takes along all before it.
+set synchronous_commit = on;
 select pg_logical_emit_message(true, 'oltp_lab.watermark', '');
