@@ -98,6 +98,7 @@ def _result(table: catalog.Table, built: load.Build, total: int) -> dg.Materiali
             "rebuilt": built.rebuilt,
             "scale": built.details["scale"],
             "seed": built.details["seed"],
+            "content_hash": built.content_hash,
             **speed,
         },
     )

@@ -70,7 +70,7 @@ def ensure(database: Database, scale: str, seed: int) -> Build:
         ) from None
     except psycopg.OperationalError as error:
         raise LabError(
-            f"the sample data did not go into {database.name} ({_cause(error)}): give the server "
+            f"filling {database.name} failed ({_cause(error)}): give the server "
             "what it lacks, or set OLTP_LAB_HOME or OLTP_LAB_POSTGRES_URL to a place that has it"
         ) from None
     return Build(content_hash(), details, rebuilt, seconds)
@@ -88,12 +88,10 @@ def _ensure(database: Database, wanted: str, details: dict[str, Any]) -> bool:
         connection.execute(queries["limit_waits"], [LOCK_TIMEOUT])
         # Not a delete: that would leave a tombstone for each row.
         connection.execute(pg.SQL("truncate {}").format(_tables()))
-        connection.execute(queries["pause_summaries"])
         connection.execute(queries["become_platform"])
         _fill(connection, details)
         connection.execute(queries["record"], [wanted, Jsonb(details)])
         connection.execute(queries["renew_incarnation"])
-        connection.execute(queries["resume_summaries"])
     return True
 
 

@@ -91,5 +91,8 @@ def _create_extensions(connection: psycopg.Connection) -> None:
                 connection.execute(
                     pg.SQL("create extension if not exists {}").format(pg.Identifier(extension))
                 )
-        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFile) as error:
+        except (
+            psycopg.errors.InsufficientPrivilege,
+            psycopg.errors.FeatureNotSupported,  # the server came without it
+        ) as error:
             log.warning("without extension %s: %s", extension, error.diag.message_primary)

@@ -11,33 +11,6 @@ select content_hash, details from lab.builds where part = 'sample_data';
 -- name: limit_waits
 select set_config('lock_timeout', %s, true);
 
--- name: pause_summaries
--- A BRIN index would ask autovacuum for a summary at every fourth page, each time writing this
--- transaction's statement to the server's log once autovacuum's list is full. VACUUM summarizes later.
-do $$
-declare
-    summarizing regclass;
-begin
-    for summarizing in select oid from pg_class where relkind = 'i' and 'autosummarize=on' = any (reloptions)
-    loop
-        execute format('alter index %s set (autosummarize = off)', summarizing);
-    end loop;
-end
-$$;
-
--- name: resume_summaries
-do $$
-declare
-    paused regclass;
-begin
-    reset role;
-    for paused in select oid from pg_class where relkind = 'i' and 'autosummarize=off' = any (reloptions)
-    loop
-        execute format('alter index %s set (autosummarize = on)', paused);
-    end loop;
-end
-$$;
-
 -- name: become_platform
 -- The administrator could truncate; from here on row level security applies.
 do $$

@@ -48,8 +48,9 @@ begin
     loop
         execute format('create trigger stamp_change before insert or update on %s '
                        'for each row execute function lab.stamp_change()', mirrored.name);
-        -- BRIN keeps updates HOT (16 and newer); small ranges keep scattered updates cheap to find.
-        execute format('create index %I on %s using brin (change_xid) with (pages_per_range = 4, autosummarize = on)',
+        -- BRIN keeps updates HOT (16 and newer); small ranges keep scattered updates cheap to find. No
+        -- autosummarize: at this size it floods the server's log, and VACUUM summarizes as well.
+        execute format('create index %I on %s using brin (change_xid) with (pages_per_range = 4)',
                        mirrored.relname || '_change_xid_idx', mirrored.name);
         execute format('comment on index %I.%I is %L', mirrored.nspname,
                        mirrored.relname || '_change_xid_idx', 'Incremental extraction by the warehouse.');
