@@ -123,14 +123,14 @@ def rls_cost(
     run = measurements.run(context, database, scale.value())
     experiment = replace(comparison.Experiment.read(scale.value()), **config.given())
     variants = pd.DataFrame(comparison.execute(database, experiment, store, run))
-    compared = variants[variants["verdict"] != comparison.NOISE]
+    compared = variants.query("verdict != @comparison.NOISE")
     shown = variants.drop(columns=["experiment", "baseline", "plan"])
     return dg.MaterializeResult(
         metadata={
             "variants": dg.MetadataValue.md(markdown.table(shown)),
             "ratios": dg.MetadataValue.md(markdown.image(plots.ratios(variants), "Ratios")),
             **_floats(compared, "{operation}_{variant}", "ratio"),
-            "noise": float(variants["noise"].max()),
+            "noise": max(float(noise) for noise in variants["noise"]),
         }
     )
 

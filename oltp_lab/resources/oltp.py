@@ -3,6 +3,7 @@
 import dagster as dg
 
 from oltp_lab import servers, settings
+from oltp_lab.resources.shown import shown
 
 
 class Oltp(dg.ConfigurableResource):
@@ -10,4 +11,5 @@ class Oltp(dg.ConfigurableResource):
 
     def database(self) -> servers.Database:
         """The database, its server started and checked. Raises LabError if it won't do."""
-        return servers.oltp(settings.load())
+        with shown():
+            return servers.oltp(settings.load())

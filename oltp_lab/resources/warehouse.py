@@ -13,6 +13,7 @@ from pydantic import Field
 
 from oltp_lab import settings
 from oltp_lab.errors import LabError
+from oltp_lab.resources.shown import shown
 from oltp_lab.servers import home, locks
 
 _ELSEWHERE = "or set OLTP_LAB_HOME to another folder"
@@ -70,6 +71,13 @@ class Warehouse(DuckDBResource):
         Raises LabError when the file or its folder will not do, when somebody else has it open for
         longer than ``timeout`` seconds, and when its disk is full.
         """
+        with shown(), self._open(read_only, holder, timeout) as connection:
+            yield connection
+
+    @contextmanager
+    def _open(
+        self, read_only: bool, holder: str, timeout: float
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         current = settings.load()
         path = Path(self.database or current.warehouse)
         if read_only:

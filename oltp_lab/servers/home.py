@@ -20,7 +20,8 @@ _MADE = (
 def check(settings: Settings) -> None:
     """Make the folder if it is missing.
 
-    Raises LabError when it is no folder, cannot be written, or its disk is full.
+    Raises LabError when it is no folder, cannot be written, its disk is full, or what stands in the
+    warehouse's place is not one.
     """
     home = settings.home
     try:
@@ -36,11 +37,25 @@ def check(settings: Settings) -> None:
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=home):
             pass
+        _check_warehouse(settings.warehouse)
     except OSError as error:
         raise LabError(
             f"cannot write in {home} ({os.strerror(error.errno or 0)}): "
             f"set OLTP_LAB_HOME to a folder that you may write in"
         ) from None
+
+
+def _check_warehouse(path: Path) -> None:
+    """Known here already, so that a run does not find out after its load."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        header = file.read(12)
+    if header and header[8:] != b"DUCK":
+        raise LabError(
+            f"the warehouse {path} is not a DuckDB file: move it away, "
+            "or set OLTP_LAB_HOME to another folder"
+        )
 
 
 def remove(settings: Settings) -> list[Path]:

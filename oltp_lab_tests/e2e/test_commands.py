@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import psutil
 import pytest
 
@@ -102,6 +103,28 @@ def test_the_lab_end_to_end(home: Path, run: Callable[..., subprocess.CompletedP
 def test_definitions_validate(run: Callable[..., subprocess.CompletedProcess]) -> None:
     validated = run("dagster", "definitions", "validate")
     assert validated.returncode == 0, validated.stdout
+
+
+def test_a_file_that_is_no_warehouse_stops_the_run_before_it_begins(
+    run: Callable[..., subprocess.CompletedProcess], tmp_path: Path
+) -> None:
+    (tmp_path / "warehouse.duckdb").write_text("somebody's notes, not a database")
+    failed = run(*LAB, "lab", OLTP_LAB_HOME=str(tmp_path))
+    assert failed.returncode != 0
+    assert "is not a DuckDB file" in failed.stdout
+    assert 'File "' not in failed.stdout
+    assert not (tmp_path / "oltp").exists()
+
+
+def test_a_locked_warehouse_is_told_without_frames(
+    run: Callable[..., subprocess.CompletedProcess], tmp_path: Path
+) -> None:
+    assert run(*LAB, "build", OLTP_LAB_HOME=str(tmp_path)).returncode == 0
+    with duckdb.connect(tmp_path / "warehouse.duckdb"):
+        failed = run(*LAB, "analytics_sync", OLTP_LAB_HOME=str(tmp_path))
+    assert failed.returncode != 0
+    assert f"is in use by process {os.getpid()}" in failed.stdout
+    assert 'File "' not in failed.stdout
 
 
 @pytest.mark.parametrize(
