@@ -151,7 +151,8 @@ def test_sessions_that_are_ended_from_outside(drive: Driver, database: Database)
     outcome = drive({"any": "select 1;"}, seconds=10)
     thread.join()
     assert outcome.failure is not None
-    assert "terminating connection" in outcome.failure
+    # Which one pgbench sees first depends on the moment.
+    assert any(text in outcome.failure for text in ("terminating connection", "backend died"))
     assert outcome.run["seconds"] < 10
     assert not outcome.run["complete"]
     assert outcome.operations[0]["calls"] > 0, "what was measured until then is kept"
