@@ -62,11 +62,11 @@ def isolation(
 
 
 def _result(table: str, found: list[Probe]) -> dg.AssetCheckResult:
-    """The verdict on one table; a table that was not attacked has been hidden as a shared one."""
+    """The verdict on one table; one that was not attacked is missing."""
     leaks = [probe for probe in found if probe.outcome == LEAKED]
     unproven = [probe for probe in found if probe.outcome not in {HELD, LEAKED}]
     if not found:
-        description = f"{table} was not attacked: it is missing, or listed as shared"
+        description = f"{table} was not attacked: it is missing"
     elif leaks:
         description = f"{table} leaks: {_told(leaks)}"
     elif unproven:

@@ -48,7 +48,7 @@ class Victims:
 
 
 def run(database: Database) -> list[Probe]:
-    """Attack every table that is not shared, as the application's role."""
+    """Attack every table as the application's role; of those listed as shared, judge the list."""
     with (
         database.connect() as administrator,
         database.connect("lab_platform", autocommit=True) as witness,
@@ -63,11 +63,10 @@ def run(database: Database) -> list[Probe]:
 
 
 def _shared_tables(administrator: psycopg.Connection) -> Iterator[Probe]:
-    """Shared tables are written by those alone that lab.shared_tables names."""
-    unlisted = sql.queries("isolation/catalog.sql")["unlisted_writers"]
-    for table, role, privilege in administrator.execute(unlisted):
-        detail = f"may {privilege} without being listed in lab.shared_tables"
-        yield Probe(table, "shared table", role, "", LEAKED, detail)
+    """Shared tables hold nobody's rows, and are written by those alone whom their list names."""
+    for table, problems in administrator.execute(sql.queries("isolation/catalog.sql")["shared"]):
+        outcome = LEAKED if problems else HELD
+        yield Probe(table, "shared table", "any", "", outcome, "; ".join(problems))
 
 
 def _attack_table(

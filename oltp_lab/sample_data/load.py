@@ -87,7 +87,7 @@ def _ensure(database: Database, wanted: str, details: dict[str, Any]) -> bool:
             return False
         connection.execute(queries["limit_waits"], [LOCK_TIMEOUT])
         # Not a delete: that would leave a tombstone for each row.
-        connection.execute(pg.SQL("truncate {}").format(_tables()))
+        connection.execute(pg.SQL("truncate {}").format(_tables(connection)))
         connection.execute(queries["become_platform"])
         _fill(connection, details)
         connection.execute(queries["record"], [wanted, Jsonb(details)])
@@ -115,11 +115,15 @@ def _fill(connection: psycopg.Connection, details: dict[str, Any]) -> None:
 def _vacuum(database: Database) -> None:
     """Statistics, hint bits, visibility map and BRIN summaries, so that no reader pays later."""
     with database.connect(autocommit=True) as connection:
-        connection.execute(pg.SQL("vacuum (analyze) {}").format(_tables()))
+        connection.execute(pg.SQL("vacuum (analyze) {}").format(_tables(connection)))
 
 
-def _tables() -> pg.Composed:
-    return pg.SQL(", ").join(pg.Identifier(*table) for table in catalog.tables())
+def _tables(connection: psycopg.Connection) -> pg.Composed:
+    """What is filled: all but the shared tables, whose definitions came with the schema."""
+    shared = set(connection.execute(sql.queries("sample_data/queries.sql")["shared"]).fetchall())
+    return pg.SQL(", ").join(
+        pg.Identifier(*table) for table in catalog.tables() if table not in shared
+    )
 
 
 def _cause(error: psycopg.Error) -> str:

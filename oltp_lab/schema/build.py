@@ -84,15 +84,27 @@ def _rebuild(connection: psycopg.Connection, wanted: str) -> None:
 
 
 def _create_extensions(connection: psycopg.Connection) -> None:
-    """Statement statistics, where the administrator may have them."""
-    for extension in ("pg_stat_statements",):
-        try:
-            with connection.transaction():
-                connection.execute(
-                    pg.SQL("create extension if not exists {}").format(pg.Identifier(extension))
-                )
-        except (
-            psycopg.errors.InsufficientPrivilege,
-            psycopg.errors.FeatureNotSupported,  # the server came without it
-        ) as error:
-            log.warning("without extension %s: %s", extension, error.diag.message_primary)
+    """What exclusion constraints need, and statement statistics where the administrator may."""
+    if problem := _create_extension(connection, "btree_gist"):
+        raise LabError(
+            f"the schema needs the extension btree_gist, but {problem}: install PostgreSQL's "
+            "contrib modules there, or set OLTP_LAB_POSTGRES_URL to a server that has them"
+        )
+    if problem := _create_extension(connection, "pg_stat_statements"):
+        log.warning("without extension pg_stat_statements: %s", problem)
+
+
+def _create_extension(connection: psycopg.Connection, name: str) -> str | None:
+    """Why an extension cannot be had, or None when it is there."""
+    try:
+        with connection.transaction():
+            connection.execute(
+                pg.SQL("create extension if not exists {}").format(pg.Identifier(name))
+            )
+    except (
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.FeatureNotSupported,  # the server came without it
+        psycopg.errors.UndefinedFile,  # the same, before version 17
+    ) as error:
+        return error.diag.message_primary
+    return None

@@ -38,6 +38,11 @@ MUTANTS = {
         "create table campaigns.notes (tenant_id uuid, note text);"
         "grant all on campaigns.notes to lab_app",
     ),
+    "hidden as shared": (
+        "campaigns.leads",
+        "alter table campaigns.leads disable row level security;"
+        "insert into lab.shared_tables values ('campaigns.leads', '{lab_app,lab_platform}', '')",
+    ),
     "shared table writable": ("lab.transitions", "grant insert on lab.transitions to lab_app"),
 }
 

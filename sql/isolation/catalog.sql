@@ -3,7 +3,8 @@
 select n.nspname as schema, c.relname as name,
        case when c.oid = 'public.tenants'::regclass then 'id'
             else (select a.attname from pg_attribute a
-                  where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped) end as tenant,
+                  where a.attrelid = c.oid and a.attname in ('tenant_id', 'owner_tenant_id')
+                    and not a.attisdropped) end as tenant,
        (select array_agg(a.attname::text order by a.attnum) from pg_attribute a
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '') as columns,
        (select array_agg(a.attname::text) from pg_index i
@@ -36,8 +37,7 @@ order by 1;
 
 -- name: pair
 -- Two tenants that have rows in the table, off both ends of its key.
-select (select {tenant} from {table} order by {tenant} limit 1) as own,
-       (select {tenant} from {table} order by {tenant} desc limit 1) as victim;
+select min({tenant}::text)::uuid as own, max({tenant}::text)::uuid as victim from {table};
 
 -- name: row
 select to_jsonb(t) from {table} t where {tenant} = %s limit 1;
@@ -45,12 +45,29 @@ select to_jsonb(t) from {table} t where {tenant} = %s limit 1;
 -- name: any_row
 select to_jsonb(t) from {table} t limit 1;
 
--- name: unlisted_writers
--- Who may write a shared table without being listed as its writer.
-select s.table_name::text as table_name, r.rolname::text as role, p.privilege
+-- name: shared
+-- Every shared table, and why it should not be one: somebody not listed may write it, or it holds
+-- what belongs to somebody.
+select format('%s.%s', n.nspname, c.relname) as table_name,
+       array_remove(array_agg(problem.told), null) as problems
 from lab.shared_tables s
 join pg_class c on c.oid = s.table_name
-cross join (values ('insert'), ('update'), ('delete'), ('truncate')) as p (privilege)
-join pg_roles r on r.rolname in ('lab_app', 'lab_auth', 'lab_platform', 'lab_analytics')
-where has_table_privilege(r.oid, c.oid, p.privilege)
-  and not (r.rolname = any (s.writers) and p.privilege <> 'truncate');
+join pg_namespace n on n.oid = c.relnamespace
+left join lateral (
+    select format('%s may %s without being listed in lab.shared_tables', r.rolname, p.privilege) as told
+    from pg_roles r
+    cross join (values ('insert'), ('update'), ('delete'), ('truncate')) as p (privilege)
+    where r.rolname in ('lab_app', 'lab_auth', 'lab_platform', 'lab_analytics')
+      and case when p.privilege in ('insert', 'update') then has_any_column_privilege(r.oid, c.oid, p.privilege)
+               else has_table_privilege(r.oid, c.oid, p.privilege) end
+      and not (r.rolname = any (s.writers) and p.privilege <> 'truncate')
+    union all
+    select format('its column %s says whose a row is, so it needs row level security', a.attname)
+    from pg_attribute a
+    where a.attrelid = c.oid and a.attname in ('tenant_id', 'owner_tenant_id', 'user_id', 'email')
+      and not a.attisdropped
+    union all
+    select 'who the tenants are is no shared matter' where n.nspname in ('public', 'users', 'auth')
+) as problem on true
+group by n.nspname, c.relname
+order by 1;

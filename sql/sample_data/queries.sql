@@ -11,6 +11,13 @@ select content_hash, details from lab.builds where part = 'sample_data';
 -- name: limit_waits
 select set_config('lock_timeout', %s, true);
 
+-- name: shared
+-- Tables that belong to no tenant; a file that fills one of them empties it first.
+select n.nspname, c.relname
+from lab.shared_tables s
+join pg_class c on c.oid = s.table_name
+join pg_namespace n on n.oid = c.relnamespace;
+
 -- name: become_platform
 -- The administrator could truncate; from here on row level security applies.
 do $$

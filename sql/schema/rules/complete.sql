@@ -31,5 +31,5 @@ where k.contype = 'f'
 -- name: operations_say_who_calls_them
 select p.oid::regprocedure::text
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-where n.nspname in ('tenancy', 'campaigns')
+where n.nspname in ('tenancy', 'infrastructure', 'campaigns', 'billing', 'configuration', 'integration')
   and coalesce(obj_description(p.oid, 'pg_proc'), '') !~ '^lab_(app|auth|platform): ';

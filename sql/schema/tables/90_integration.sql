@@ -12,7 +12,7 @@ create table integration.tombstones (
     constraint tombstones_pkey primary key (tenant_id, id)
 );
 comment on table integration.tombstones is 'Rows deleted from mirrored tables. They outlive their tenant, so there is no foreign key.';
-comment on column integration.tombstones.tenant_id is 'The tenant the row belonged to.';
+comment on column integration.tombstones.tenant_id is 'The tenant the row belonged to; of a platform table''s row its own key.';
 comment on column integration.tombstones.id is 'Key of the tombstone.';
 comment on column integration.tombstones.table_name is 'Table it was deleted from, schema.name.';
 comment on column integration.tombstones.row_id is 'Key the row had beside its tenant.';

@@ -1,0 +1,29 @@
+"""What every test of the infrastructure starts from: an empty world."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from oltp_lab.servers import Database, databases
+from oltp_lab_tests.infrastructure.world import World
+
+
+@pytest.fixture(scope="session")
+def shared_database(schema_template: Database) -> Iterator[Database]:
+    """One clone for all tests here that leave the schema alone: emptying is faster than cloning."""
+    clone = schema_template.sibling(f"{schema_template.name}_infrastructure")
+    databases.create(clone, template=schema_template)
+    yield clone
+    databases.drop(clone)
+
+
+@pytest.fixture
+def world(shared_database: Database) -> Iterator[World]:
+    """No rows but the reference data, and the platform's session."""
+    with shared_database.connect() as administrator:
+        administrator.execute(
+            "truncate public.tenants, infrastructure.vps_instances,"
+            " infrastructure.verified_domains cascade"
+        )
+    with shared_database.connect("lab_platform", autocommit=True) as platform:
+        yield World(shared_database, platform)

@@ -1,0 +1,326 @@
+"""Addresses: one owner at a time, who gets which, and what happens when one fails."""
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql as pg
+
+from oltp_lab.servers import Database
+from oltp_lab_tests.infrastructure.world import DAY, NOW, World, call, warm
+
+NO_GAP = timedelta(0)
+TWO_OWNERS = """
+    select a.smtp_ip_id from infrastructure.ip_assignments a
+    join infrastructure.ip_assignments b on b.smtp_ip_id = a.smtp_ip_id and b.id <> a.id
+    and tstzrange(a.assigned_at, a.released_at) && tstzrange(b.assigned_at, b.released_at)"""
+DISAGREEING = """
+    select i.id from infrastructure.smtp_ips i
+    left join infrastructure.ip_assignments a on a.smtp_ip_id = i.id and a.released_at is null
+    where i.owner_tenant_id is distinct from a.owner_tenant_id"""
+
+
+def assert_consistent(world: World) -> None:
+    assert world.rows(TWO_OWNERS) == []
+    assert world.rows(DISAGREEING) == []
+
+
+def test_racing_assignments_of_one_address_have_one_winner(world: World) -> None:
+    tenants = [world.tenant() for _ in range(8)]
+    for _ in range(5):
+        address = world.address(world.instance())
+        found = world.race(
+            8, lambda c, n, a=address: call(c, "assign_smtp_ip", tenants[n], a, NOW)[0]
+        )
+        assert sorted(map(str, (row["assign_smtp_ip"] for row in found))) == [
+            "None", *["not_available"] * 7,
+        ]  # fmt: skip
+    assert_consistent(world)
+
+
+def test_racing_allocations_share_what_there_is(world: World) -> None:
+    tenants = [world.tenant() for _ in range(8)]
+    addresses = {world.address(world.instance()) for _ in range(5)}
+    found = world.race(8, lambda c, n: call(c, "allocate_smtp_ip", tenants[n], NOW)[0])
+    given = [row["smtp_ip_id"] for row in found if row["refusal"] is None]
+    assert set(given) == addresses
+    assert len(given) == len(addresses)
+    assert [row["refusal"] for row in found].count("no_free_address") == 3
+    assert_consistent(world)
+
+
+def test_owners_come_and_go_one_at_a_time(world: World) -> None:
+    tenants = [world.tenant() for _ in range(4)]
+    for _ in range(3):
+        world.address(world.instance())
+
+    def session(connection: psycopg.Connection, n: int) -> int:
+        given = 0
+        for _ in range(40):
+            (row,) = call(connection, "allocate_smtp_ip", tenants[n])
+            connection.commit()
+            if row["smtp_ip_id"]:
+                given += 1
+                call(connection, "release_smtp_ip", row["smtp_ip_id"])
+                connection.commit()
+        return given
+
+    given = sum(world.race(4, session))
+    assert given > 40
+    assert world.value("select count(*) from infrastructure.ip_assignments") == given
+    assert_consistent(world)
+
+
+def _insert_twice(world: World) -> list[Any]:
+    """Two sessions who ask nobody and write an assignment of the same address."""
+    tenants = [world.tenant() for _ in range(2)]
+    address = world.address(world.instance())
+
+    def session(connection: psycopg.Connection, n: int) -> str:
+        try:
+            connection.execute(
+                "insert into infrastructure.ip_assignments"
+                " (smtp_ip_id, owner_tenant_id, assigned_at, released_at) values (%s, %s, %s, %s)",
+                [address, tenants[n], NOW + n * DAY, NOW + (n + 2) * DAY],
+            )
+            connection.commit()
+        except (psycopg.errors.ExclusionViolation, psycopg.errors.DeadlockDetected):
+            return "refused"
+        return "inserted"
+
+    return sorted(world.race(2, session))
+
+
+def test_the_exclusion_constraint_has_the_last_word(world: World) -> None:
+    assert _insert_twice(world) == ["inserted", "refused"]
+    assert world.rows(TWO_OWNERS) == []
+
+
+def test_without_the_constraint_there_are_two_owners(database: Database) -> None:
+    with database.connect() as administrator:
+        administrator.execute(
+            "alter table infrastructure.ip_assignments"
+            " drop constraint ip_assignments_one_owner_excl"
+        )
+    with database.connect("lab_platform", autocommit=True) as platform:
+        world = World(database, platform)
+        assert _insert_twice(world) == ["inserted", "inserted"]
+        assert world.rows(TWO_OWNERS) != []
+
+
+def test_an_assignment_and_its_end(world: World) -> None:
+    tenant = world.tenant()
+    address = world.address(world.instance())
+    assert world.call("assign_smtp_ip", tenant, address, NOW) == {"assign_smtp_ip": None}
+    assert world.call("release_smtp_ip", address, NOW + DAY) == {"release_smtp_ip": True}
+    assert world.call("release_smtp_ip", address, NOW + DAY) == {"release_smtp_ip": False}
+    other = world.tenant()
+    assert world.call("assign_smtp_ip", other, address, NOW + DAY) == {"assign_smtp_ip": None}
+    assert world.rows(
+        "select owner_tenant_id, assigned_at, released_at from infrastructure.ip_assignments"
+        " order by assigned_at"
+    ) == [
+        {"owner_tenant_id": tenant, "assigned_at": NOW, "released_at": NOW + DAY},
+        {"owner_tenant_id": other, "assigned_at": NOW + DAY, "released_at": None},
+    ]
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="does not exist"):
+        world.call("assign_smtp_ip", uuid.uuid4(), address, NOW)
+
+
+def test_allocation_prefers_capacity_then_another_server_then_the_price(world: World) -> None:
+    tenant = world.tenant()
+    dear, cheap = world.instance(cents=9000), world.instance(cents=1000)
+    warm_and_dear = world.address(dear, **warm(NOW))
+    cold_and_cheap = [world.address(cheap) for _ in range(2)]
+    cold_and_dear = world.address(dear)
+
+    def allocate(expected: int) -> Any:
+        return world.call("allocate_smtp_ip", tenant, NOW, expected)["smtp_ip_id"]
+
+    assert allocate(0) == cold_and_cheap[0]
+    assert allocate(500) == warm_and_dear
+    assert allocate(0) == cold_and_cheap[1]  # on both servers now, so by the price
+    assert allocate(500) == cold_and_dear
+    assert allocate(500) is None
+
+
+def test_allocation_spreads_over_servers(world: World) -> None:
+    tenant = world.tenant()
+    first, second = world.instance(cents=1000), world.instance(cents=2000)
+    addresses = [world.address(first), world.address(first), world.address(second)]
+    given = [world.call("allocate_smtp_ip", tenant, NOW)["smtp_ip_id"] for _ in range(3)]
+    assert given == [addresses[0], addresses[2], addresses[1]]
+
+
+@pytest.mark.parametrize(
+    ("table", "damage"),
+    [
+        ("smtp_ips", {"health": "throttled"}),
+        ("vps_instances", {"status": "failed"}),
+    ],
+)
+def test_what_is_not_fit_is_not_allocated(world: World, table: str, damage: dict) -> None:
+    instance = world.instance()
+    address = world.address(instance)
+    world.update(table, address if table == "smtp_ips" else instance, **damage)
+    assert world.call("allocate_smtp_ip", world.tenant(), NOW) == {
+        "smtp_ip_id": None, "refusal": "no_free_address",
+    }  # fmt: skip
+
+
+def _busy_sender(world: World) -> tuple[uuid.UUID, uuid.UUID]:
+    """A tenant who has sent 150 of 200 a day, by four mailboxes and one address."""
+    tenant, account, address = world.sender(minimum_gap=NO_GAP, **warm(NOW))
+    domain = world.get("email_accounts", account)["domain_id"]
+    for _ in range(3):
+        world.account(tenant, domain, minimum_gap=NO_GAP, **warm(NOW))
+    for days in range(1, 8):
+        world.sends(tenant, account, address, day=NOW.date() - days * DAY, sent=150)
+    return tenant, address
+
+
+def _sent(world: World, tenant: uuid.UUID, day: int) -> tuple[int, str]:
+    slots, refusal = world.drain(tenant, NOW + day * DAY)
+    return len(slots), refusal
+
+
+def test_failover_to_a_cold_address_warms_it_up_and_the_rest_waits(world: World) -> None:
+    tenant, address = _busy_sender(world)
+    cold = world.address(world.instance())
+    told = world.call("replace_smtp_ip", address, True, NOW)
+    assert told == {"replacement": cold, "expected": 150, "room": 100, "refusal": None}
+    assert [_sent(world, tenant, day) for day in range(4)] == [
+        (100, "ip_warming"), (140, "ip_warming"), (196, "ip_warming"), (200, "daily_limit"),
+    ]  # fmt: skip
+    assert_consistent(world)
+
+
+def test_failover_to_a_warm_address_goes_on_as_before(world: World) -> None:
+    tenant, address = _busy_sender(world)
+    world.address(world.instance(cents=0))
+    target = world.address(world.instance(cents=9000), **warm(NOW))
+    told = world.call("replace_smtp_ip", address, True, NOW)
+    assert told == {"replacement": target, "expected": 150, "room": 50000, "refusal": None}
+    assert _sent(world, tenant, 0) == (200, "daily_limit")
+
+
+def test_failover_without_another_address(world: World) -> None:
+    tenant, address = _busy_sender(world)
+    told = world.call("replace_smtp_ip", address, False, NOW)
+    assert told == {
+        "replacement": None, "expected": 150, "room": 50000, "refusal": "no_free_address",
+    }  # fmt: skip
+    assert world.get("smtp_ips", address)["owner_tenant_id"] == tenant
+    told = world.call("replace_smtp_ip", address, True, NOW)
+    assert (told["room"], told["refusal"]) == (0, "no_free_address")
+    assert _sent(world, tenant, 0) == (0, "ip_warming")
+    assert world.call("replace_smtp_ip", address, True, NOW)["refusal"] == "not_assigned"
+
+
+def test_rotation_takes_what_is_lost_and_rests_it(world: World) -> None:
+    tenants = [world.tenant() for _ in range(4)]
+    instance, bands = world.instance(), ["throttled", "quarantined", "quarantined", "blocked"]
+    addresses = [world.address(instance, **warm(NOW)) for _ in bands]
+    for tenant, address, health in zip(tenants, addresses, bands, strict=True):
+        world.call("assign_smtp_ip", tenant, address, NOW)
+        world.update("smtp_ips", address, health=health)
+    fresh = world.address(world.instance())
+    moves = {
+        row["smtp_ip"]: (row["replacement"], row["refusal"])
+        for row in call(world.platform, "rotate_smtp_ips", NOW)
+    }
+    assert moves == {
+        addresses[1]: (fresh, None),
+        addresses[2]: (None, "no_free_address"),
+        addresses[3]: (None, "no_free_address"),
+    }
+    statuses = [world.get("smtp_ips", a)["status"] for a in addresses]
+    assert statuses == ["assigned", "resting", "assigned", "resting"]
+
+    assert world.call("reinstate_rested_ips", NOW + 28 * DAY)["reinstate_rested_ips"] == 0
+    assert world.call("reinstate_rested_ips", NOW + 29 * DAY)["reinstate_rested_ips"] == 2
+    given = world.call("allocate_smtp_ip", tenants[3], NOW + 30 * DAY)["smtp_ip_id"]
+    assert given in (addresses[1], addresses[3])
+    assert world.get("smtp_ips", given)["health"] == "healthy"
+    room = world.value("select infrastructure.address_room(i, %s) from infrastructure.smtp_ips i"
+                       " where id = %s", NOW + 30 * DAY, given)  # fmt: skip
+    assert room == 100  # cold again
+
+
+def test_a_failed_server_hands_its_addresses_over(world: World) -> None:
+    instance = world.instance()
+    tenants = [world.tenant() for _ in range(2)]
+    addresses = [world.address(instance) for _ in range(3)]
+    for tenant, address in zip(tenants, addresses[:2], strict=True):
+        world.call("assign_smtp_ip", tenant, address, NOW)
+    others = {world.address(world.instance()) for _ in range(2)}
+    found = call(world.platform, "fail_vps_instance", instance, NOW)
+    assert {row["replacement"] for row in found} == others
+    owners = world.value(
+        "select array_agg(owner_tenant_id) from infrastructure.smtp_ips where id = any(%s)",
+        list(others),
+    )
+    assert set(owners) == set(tenants)
+    assert world.call("allocate_smtp_ip", tenants[0], NOW)["refusal"] == "no_free_address"
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="failed already"):
+        call(world.platform, "fail_vps_instance", instance, NOW)
+    assert_consistent(world)
+
+
+def test_a_server_retires_when_nobody_is_left_on_it(world: World) -> None:
+    instance = world.instance()
+    address = world.address(instance)
+    world.call("assign_smtp_ip", world.tenant(), address, NOW)
+    with pytest.raises(psycopg.errors.CheckViolation, match="1 of its addresses are assigned"):
+        world.call("retire_vps_instance", instance, NOW)
+    world.call("release_smtp_ip", address, NOW)
+    world.call("retire_vps_instance", instance, NOW)
+    assert world.get("vps_instances", instance)["status"] == "retired"
+    assert world.get("smtp_ips", address)["status"] == "retired"
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="retired already"):
+        world.call("retire_vps_instance", instance, NOW)
+
+
+def test_retiring_a_server_and_assigning_its_address_race(world: World) -> None:
+    tenant = world.tenant()
+    for _ in range(10):
+        instance = world.instance()
+        address = world.address(instance)
+
+        def session(connection: psycopg.Connection, n: int, i=instance, a=address) -> object:
+            try:
+                if n:
+                    return call(connection, "assign_smtp_ip", tenant, a, NOW)[0]["assign_smtp_ip"]
+                return call(connection, "retire_vps_instance", i, NOW) and None
+            except psycopg.errors.CheckViolation:
+                return "in use"
+
+        assert sorted(map(str, world.race(2, session))) in (
+            ["None", "in use"], ["None", "not_available"],
+        )  # fmt: skip
+    assert_consistent(world)
+
+
+def test_a_tenant_who_is_purged_leaves_the_shared_tables(world: World) -> None:
+    tenant, account, address = world.sender()
+    instance = world.get("smtp_ips", address)["vps_instance_id"]
+    cost = world.insert(
+        "costs", vps_instance_id=instance, starts_on=NOW.date(), ends_on=NOW.date() + DAY, cents=7
+    )
+    world.sends(tenant, account, address, sent=1)
+    world.call("attribute_costs", NOW.date(), NOW.date() + DAY, NOW + DAY)
+    assert world.call("release_tenant", tenant, NOW) == {
+        "addresses_released": 1, "assignments_removed": 1,
+        "names_released": 1, "shares_detached": 1,
+    }  # fmt: skip
+    assert (
+        world.value("select sum(cents) from infrastructure.cost_shares where cost_id = %s", cost)
+        == 7
+    )
+    for table in ("smtp_ips", "ip_assignments", "verified_domains", "cost_shares"):
+        statement = pg.SQL(
+            "select count(*) from infrastructure.{} where owner_tenant_id = %s"
+        ).format(pg.Identifier(table))
+        assert world.platform.execute(statement, [tenant]).fetchone() == (0,)

@@ -1,0 +1,210 @@
+-- Addresses and servers: whose they are, and what happens when one fails, is worn out or given up.
+
+create function infrastructure.assign_smtp_ip(tenant uuid, smtp_ip uuid, at timestamptz default now()) returns text
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    perform from public.tenants t where t.id = tenant and t.status <> 'deleted';
+    if not found then
+        raise exception 'tenant % does not exist', tenant using errcode = 'invalid_parameter_value';
+    end if;
+    perform from infrastructure.smtp_ips i where i.id = smtp_ip and i.status = 'available' for update;
+    if not found then
+        return 'not_available';
+    end if;
+    -- A session that released it meanwhile may have begun later than this one.
+    insert into infrastructure.ip_assignments (smtp_ip_id, owner_tenant_id, assigned_at)
+    select smtp_ip, tenant, greatest(at, max(a.released_at))
+    from infrastructure.ip_assignments a where a.smtp_ip_id = smtp_ip;
+    update infrastructure.smtp_ips i set status = 'assigned', owner_tenant_id = tenant, updated_at = at
+    where i.id = smtp_ip;
+    return null;
+end
+$$;
+comment on function infrastructure.assign_smtp_ip(uuid, uuid, timestamptz) is
+    'lab_platform: gives a tenant an address; null, or why not: not_available.';
+
+create function infrastructure.release_smtp_ip(smtp_ip uuid, at timestamptz default now()) returns boolean
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    update infrastructure.smtp_ips i
+    set status = case when i.health in ('healthy', 'watched') then 'available' else 'resting' end,
+        owner_tenant_id = null, updated_at = at
+    where i.id = smtp_ip and i.status = 'assigned';
+    if not found then
+        return false;
+    end if;
+    update infrastructure.ip_assignments a set released_at = greatest(at, a.assigned_at)
+    where a.smtp_ip_id = smtp_ip and a.released_at is null;
+    return true;
+end
+$$;
+comment on function infrastructure.release_smtp_ip(uuid, timestamptz) is
+    'lab_platform: takes an address from its tenant; it is available again, or rests if its reputation suffered. False if nobody had it.';
+
+-- First what can carry the expected volume (or most of it), then what does not share a server with the
+-- tenant's other addresses, then what is cheapest.
+create function infrastructure.allocate_smtp_ip(
+    tenant uuid, at timestamptz default now(), expected bigint default 0, out smtp_ip_id uuid, out refusal text)
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    select i.id into smtp_ip_id
+    from infrastructure.smtp_ips i
+    join infrastructure.vps_instances v on v.id = i.vps_instance_id
+    left join infrastructure.address_prices((at at time zone 'UTC')::date) price on price.smtp_ip_id = i.id
+    where i.status = 'available' and i.health in ('healthy', 'watched') and v.status = 'active'
+    order by least(infrastructure.address_room(i, at), expected) desc,
+             exists (select from infrastructure.smtp_ips held
+                     where held.owner_tenant_id = tenant and held.vps_instance_id = i.vps_instance_id),
+             price.monthly_cents, i.address
+    limit 1
+    for update of i skip locked;
+    if not found then
+        refusal := 'no_free_address';
+        return;
+    end if;
+    refusal := infrastructure.assign_smtp_ip(tenant, smtp_ip_id, at);
+end
+$$;
+comment on function infrastructure.allocate_smtp_ip(uuid, timestamptz, bigint) is
+    'lab_platform: gives a tenant the free address that suits it best, for so many mails a day. Refusal: no_free_address.';
+
+create function infrastructure.replace_smtp_ip(
+    smtp_ip uuid, forced boolean, at timestamptz default now(),
+    out replacement uuid, out expected bigint, out room bigint, out refusal text)
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    owner uuid;
+begin
+    select i.owner_tenant_id into owner
+    from infrastructure.smtp_ips i where i.id = smtp_ip and i.status = 'assigned' for update;
+    if not found then
+        refusal := 'not_assigned';
+        return;
+    end if;
+    select coalesce(ceil(sum(s.sent) / 7.0), 0) into expected
+    from infrastructure.daily_sends s
+    where s.tenant_id = owner and s.smtp_ip_id = smtp_ip
+      and s.day < (at at time zone 'UTC')::date and s.day >= (at at time zone 'UTC')::date - 7;
+    select a.smtp_ip_id, a.refusal into replacement, refusal
+    from infrastructure.allocate_smtp_ip(owner, at, expected) a;
+    if replacement is not null or forced then
+        perform infrastructure.release_smtp_ip(smtp_ip, at);
+    end if;
+    select coalesce(sum(infrastructure.address_room(i, at)), 0) into room
+    from infrastructure.smtp_ips i where i.owner_tenant_id = owner;
+end
+$$;
+comment on function infrastructure.replace_smtp_ip(uuid, boolean, timestamptz) is
+    'lab_platform: puts another address in an address''s place, which warms up as it must: of the mails expected today, what exceeds the tenant''s room waits. Forced: the old one goes even if there is no other. Refusals: not_assigned, no_free_address.';
+
+create function infrastructure.rotate_smtp_ips(at timestamptz default now())
+    returns table (smtp_ip uuid, replacement uuid, expected bigint, room bigint, refusal text)
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    return query
+        select i.id, r.replacement, r.expected, r.room, r.refusal
+        from (select s.id, s.health from infrastructure.smtp_ips s
+              where s.status = 'assigned' and s.health in ('quarantined', 'blocked') order by s.id) i
+        cross join lateral infrastructure.replace_smtp_ip(i.id, i.health = 'blocked', at) r;
+end
+$$;
+comment on function infrastructure.rotate_smtp_ips(timestamptz) is
+    'lab_platform: replaces addresses whose reputation is lost: blocked ones anyway, quarantined ones if there is another.';
+
+create function infrastructure.reinstate_rested_ips(at timestamptz default now()) returns bigint
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    reinstated bigint;
+begin
+    update infrastructure.smtp_ips i set status = 'available', health = 'healthy', updated_at = at
+    where i.status = 'resting' and coalesce(i.last_sent_at, i.updated_at) <= at - interval '30 days';
+    get diagnostics reinstated = row_count;
+    return reinstated;
+end
+$$;
+comment on function infrastructure.reinstate_rested_ips(timestamptz) is
+    'lab_platform: addresses that rested for 30 days are available again, cold; returns how many.';
+
+create function infrastructure.fail_vps_instance(vps_instance uuid, at timestamptz default now())
+    returns table (smtp_ip uuid, replacement uuid, expected bigint, room bigint, refusal text)
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    update infrastructure.vps_instances v set status = 'failed'
+    where v.id = vps_instance and v.status <> 'failed';
+    if not found then
+        raise exception 'instance % does not exist or is failed already', vps_instance
+            using errcode = 'invalid_parameter_value';
+    end if;
+    return query
+        select i.id, r.replacement, r.expected, r.room, r.refusal
+        from (select s.id from infrastructure.smtp_ips s
+              where s.vps_instance_id = vps_instance and s.status = 'assigned' order by s.id) i
+        cross join lateral infrastructure.replace_smtp_ip(i.id, true, at) r;
+end
+$$;
+comment on function infrastructure.fail_vps_instance(uuid, timestamptz) is
+    'lab_platform: a server is out of order: its addresses are replaced by others, as far as there are any.';
+
+create function infrastructure.retire_vps_instance(vps_instance uuid, at timestamptz default now()) returns void
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    in_use bigint;
+begin
+    -- One that is assigned meanwhile is refused by the state machine.
+    select count(*) into in_use
+    from infrastructure.smtp_ips i where i.vps_instance_id = vps_instance and i.status = 'assigned';
+    if in_use > 0 then
+        raise exception 'instance % cannot retire: % of its addresses are assigned', vps_instance, in_use
+            using errcode = 'check_violation';
+    end if;
+    update infrastructure.smtp_ips i set status = 'retired', updated_at = at
+    where i.vps_instance_id = vps_instance and i.status <> 'retired';
+    update infrastructure.vps_instances v set status = 'retired', retired_at = at
+    where v.id = vps_instance and v.status <> 'retired';
+    if not found then
+        raise exception 'instance % does not exist or is retired already', vps_instance
+            using errcode = 'invalid_parameter_value';
+    end if;
+end
+$$;
+comment on function infrastructure.retire_vps_instance(uuid, timestamptz) is
+    'lab_platform: gives a server and its addresses up, none of which may be assigned.';
+
+create function infrastructure.release_tenant(
+    tenant uuid, at timestamptz default now(),
+    out addresses_released bigint, out assignments_removed bigint, out names_released bigint, out shares_detached bigint)
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    select count(*) filter (where infrastructure.release_smtp_ip(held.id, at)) into addresses_released
+    from (select i.id from infrastructure.smtp_ips i where i.owner_tenant_id = tenant order by i.id) as held;
+    delete from infrastructure.ip_assignments a where a.owner_tenant_id = tenant;
+    get diagnostics assignments_removed = row_count;
+    delete from infrastructure.verified_domains v where v.owner_tenant_id = tenant;
+    get diagnostics names_released = row_count;
+    update infrastructure.cost_shares s set owner_tenant_id = null where s.owner_tenant_id = tenant;
+    get diagnostics shares_detached = row_count;
+end
+$$;
+comment on function infrastructure.release_tenant(uuid, timestamptz) is
+    'lab_platform: takes a tenant that is purged out of the shared tables; closed books keep their sums. Says how much.';
+
+revoke execute on all functions in schema infrastructure from public;
+grant execute on all functions in schema infrastructure to lab_platform;
