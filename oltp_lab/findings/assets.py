@@ -70,7 +70,7 @@ def _metadata(finding: Finding) -> dict[str, Any]:
     for query, frame in finding.frames.items():
         kind, caption = query.split("_", 1)
         if kind == "table" and frame is not None and not frame.empty:
-            text = tables.markdown(tables.of(frame, caption))
+            text = tables.of(frame, caption).markdown()
             metadata[f"{finding.name}/{caption}"] = dg.MetadataValue.md(text)
     return metadata
 

@@ -7,6 +7,7 @@ import dagster as dg
 from oltp_lab import catalog
 from oltp_lab.isolation import probes
 from oltp_lab.isolation.probes import HELD, LEAKED, Probe
+from oltp_lab.measuring import markdown
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 
 _ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -101,8 +102,8 @@ def _told(found: Iterable[Probe]) -> str:
 
 
 def _matrix(found: Iterable[Probe]) -> str:
-    rows = (f"| {p.attack} | {p.outcome} | {p.detail} | `{p.statement}` |" for p in found)
-    return "\n".join(("| attack | outcome | detail | statement |", "|---|---|---|---|", *rows))
+    rows = ((p.attack, p.outcome, p.detail, f"`{p.statement}`") for p in found)
+    return markdown.table(("attack", "outcome", "detail", "statement"), rows)
 
 
 checks = [isolation]

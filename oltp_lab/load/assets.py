@@ -92,8 +92,8 @@ def tenant_isolation(
     operations = store.read(sql.queries(_QUERIES)["operations"], asked)
     return dg.MaterializeResult(
         metadata={
-            "arms": dg.MetadataValue.md(markdown.table(arms)),
-            "operations": dg.MetadataValue.md(markdown.table(operations)),
+            "arms": dg.MetadataValue.md(markdown.frame(arms)),
+            "operations": dg.MetadataValue.md(markdown.frame(operations)),
             "latency": dg.MetadataValue.md(markdown.image(plots.latencies(operations), "Latency")),
             **_floats(arms, "tps_{sessions}", "tps"),
             **_floats(arms, "server_cpu_percent_{sessions}", "server_cpu_percent"),
@@ -125,7 +125,7 @@ def rls_cost(
     shown = variants.drop(columns=["experiment", "baseline", "plan"])
     return dg.MaterializeResult(
         metadata={
-            "variants": dg.MetadataValue.md(markdown.table(shown)),
+            "variants": dg.MetadataValue.md(markdown.frame(shown)),
             "ratios": dg.MetadataValue.md(markdown.image(plots.ratios(variants), "Ratios")),
             **_floats(compared, "{operation}_{variant}", "ratio"),
             "noise": max(float(noise) for noise in variants["noise"]),
