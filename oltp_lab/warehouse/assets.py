@@ -11,6 +11,7 @@ from pydantic import Field
 from oltp_lab import settings, sql
 from oltp_lab.errors import LabError
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse, table_key
+from oltp_lab.resources.shown import shown
 from oltp_lab.servers import locks
 from oltp_lab.warehouse import extraction, marts
 from oltp_lab.warehouse.extraction import Synced
@@ -81,7 +82,8 @@ def staging(
 ) -> Iterator[dg.MaterializeResult]:
     database = oltp.database()
     tables = [table for table in MIRRORED if staging_key(table) in context.selected_asset_keys]
-    descriptions = describe(database, tables)
+    with shown():
+        descriptions = describe(database, tables)
     with warehouse.open(holder=holder(context)) as connection:
         synced = extraction.sync(
             connection, database, descriptions, full_refresh=config.full_refresh
