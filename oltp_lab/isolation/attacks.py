@@ -54,7 +54,6 @@ class Target:
     name: str
     tenant: str | None
     columns: tuple[str, ...]
-    key: tuple[str, ...]
     enabled: bool
     forced: bool
     has_policy: bool
@@ -111,11 +110,4 @@ def targets(connection: psycopg.Connection) -> Iterator[Target]:
 
 
 def _target(found: Mapping[str, Any], foreign_keys: tuple[ForeignKey, ...]) -> Target:
-    return Target(
-        **{
-            **found,
-            "columns": tuple(found["columns"]),
-            "key": tuple(found["key"] or ()),
-            "foreign_keys": foreign_keys,
-        }
-    )
+    return Target(**{**found, "columns": tuple(found["columns"]), "foreign_keys": foreign_keys})

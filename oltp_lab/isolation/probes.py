@@ -1,7 +1,7 @@
 """Aiming every attack at every table, and judging what came of it. Every probe is rolled back."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -57,8 +57,9 @@ def run(database: Database) -> list[Probe]:
         attacker.execute("set statement_timeout = '60s'")
         attacker.commit()
         found = list(_shared_tables(administrator))
+        attacks = catalogue()
         for target in targets(administrator):
-            found += _attack_table(witness, attacker, target)
+            found += _attack_table(witness, attacker, target, attacks)
         return found
 
 
@@ -70,11 +71,14 @@ def _shared_tables(administrator: psycopg.Connection) -> Iterator[Probe]:
 
 
 def _attack_table(
-    witness: psycopg.Connection, attacker: psycopg.Connection, target: Target
+    witness: psycopg.Connection,
+    attacker: psycopg.Connection,
+    target: Target,
+    attacks: Iterable[Attack],
 ) -> Iterator[Probe]:
     yield _structure(target)
     victims = _victims(witness, target)
-    for attack in catalogue():
+    for attack in attacks:
         if attack.names_tenant and not target.tenant:
             continue
         for key in target.foreign_keys if attack.each_foreign_key else (None,):

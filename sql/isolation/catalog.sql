@@ -1,5 +1,5 @@
 -- name: targets
--- Every table that is not shared: what it calls its tenant, its key, and what one may write to it.
+-- Every table that is not shared: what it calls its tenant, and what one may write to it.
 select n.nspname as schema, c.relname as name,
        case when c.oid = 'public.tenants'::regclass then 'id'
             else (select a.attname from pg_attribute a
@@ -7,9 +7,6 @@ select n.nspname as schema, c.relname as name,
                     and not a.attisdropped) end as tenant,
        (select array_agg(a.attname::text order by a.attnum) from pg_attribute a
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '') as columns,
-       (select array_agg(a.attname::text) from pg_index i
-        join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
-        where i.indrelid = c.oid and i.indisprimary) as key,
        c.relrowsecurity as enabled,
        c.relforcerowsecurity as forced,
        exists (select from pg_policy p where p.polrelid = c.oid) as has_policy
