@@ -22,7 +22,9 @@ order by 1, 2;
 -- Columns that refer to another row of a tenant, the tenant's own column left out.
 select k.conname::text as name, n.nspname as schema, c.relname as table_name,
        (select array_agg(a.attname::text order by a.attnum) from pg_attribute a
-        where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> 'tenant_id') as columns
+        where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> 'tenant_id') as columns,
+       (select bool_and(has_column_privilege('lab_app', k.conrelid, a.attnum, 'update')) from pg_attribute a
+        where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> 'tenant_id') as updatable
 from pg_constraint k
 join pg_class c on c.oid = k.conrelid
 join pg_namespace n on n.oid = c.relnamespace
@@ -38,6 +40,10 @@ select min({tenant}::text)::uuid as own, max({tenant}::text)::uuid as victim fro
 
 -- name: row
 select to_jsonb(t) from {table} t where {tenant} = %s limit 1;
+
+-- name: referring_row
+-- A row of another tenant that refers to something.
+select to_jsonb(t) from {table} t where {tenant} <> %s and ({reference}) is not null limit 1;
 
 -- name: any_row
 select to_jsonb(t) from {table} t limit 1;
