@@ -38,7 +38,6 @@ class Attack:
         """Whether it can only be aimed at a table that has a tenant."""
         return "{tenant}" in self.statement or "%(own)s" in self.statement
 
-
     def aims(self, target: "Target") -> "Iterable[ForeignKey | None]":
         """What of the table it is aimed at; None stands for the table as a whole."""
         if self.for_each is None:

@@ -116,7 +116,9 @@ def test_long_intervals_are_equal_on_both_sides(
     assert reconcile(connection, oltp)["campaigns.steps"].differences == ()
 
 
-def test_infinite_times_are_equal_on_both_sides(oltp: Database, connection: DuckDBPyConnection) -> None:
+def test_infinite_times_are_equal_on_both_sides(
+    oltp: Database, connection: DuckDBPyConnection
+) -> None:
     with oltp.connect("lab_platform") as platform:
         platform.execute(
             "update campaigns.enrollments set due_at = 'infinity', updated_at = '-infinity'"
