@@ -6,6 +6,11 @@ do $$
 declare
     candidate record;
     tenant constant text := 'nullif(current_setting(''nile.tenant_id'', true), '''')::uuid';
+    -- The tenant in context, if it may write: suspended and deleted ones only read. Looked up once a
+    -- statement; that the context, or the row, is compared with it leaves nothing to a statement that
+    -- changes the context on its way.
+    writer constant text := format('(select t.id from public.tenants t where t.id = %s '
+                                   'and t.status in (''created'', ''active''))', tenant);
 begin
     for candidate in
         select c.oid::regclass as name,
@@ -25,6 +30,12 @@ begin
         if candidate.has_tenant then
             execute format('create policy tenant on %s to lab_app using (tenant_id = %s) with check (tenant_id = %s)',
                            candidate.name, tenant, tenant);
+            execute format('create policy tenant_may_insert on %s as restrictive for insert to lab_app '
+                           'with check (%s = %s)', candidate.name, tenant, writer);
+            execute format('create policy tenant_may_update on %s as restrictive for update to lab_app '
+                           'using (true) with check (%s = %s)', candidate.name, tenant, writer);
+            execute format('create policy tenant_may_delete on %s as restrictive for delete to lab_app '
+                           'using (tenant_id = %s)', candidate.name, writer);
         end if;
     end loop;
 end
