@@ -35,8 +35,19 @@ where k.contype = 'f' and k.conparentid = 0
 order by 1;
 
 -- name: pair
--- Two tenants that have rows in the table, off both ends of its key.
-select min({tenant}::text)::uuid as own, max({tenant}::text)::uuid as victim from {table};
+-- Two tenants that have rows in the table. The attacker's is active if one is: suspension would refuse
+-- what the policy under attack has to refuse.
+with present as (
+    select distinct {tenant} as tenant_id from {table} where {tenant} is not null
+), own as (
+    select p.tenant_id from present p
+    left join public.tenants t on t.id = p.tenant_id
+    order by coalesce(t.status = 'active', false) desc, p.tenant_id
+    limit 1
+)
+select own.tenant_id,
+       (select p.tenant_id from present p where p.tenant_id <> own.tenant_id order by p.tenant_id desc limit 1)
+from own;
 
 -- name: row
 select to_jsonb(t) from {table} t where {tenant} = %s limit 1;
