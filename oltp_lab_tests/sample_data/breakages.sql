@@ -17,8 +17,8 @@ update public.tenants set updated = created - interval '1 second'
 where ctid = (select min(ctid) from public.tenants);
 
 -- name: membership_of_nobody
-update users.tenant_users set user_id = gen_random_uuid()
-where ctid = (select min(ctid) from users.tenant_users);
+insert into users.tenant_users (tenant_id, user_id, created)
+select tenant_id, gen_random_uuid(), created from users.tenant_users limit 1;
 
 -- name: membership_before_there_was_a_tenant
 update users.tenant_users set created = '2000-01-01'
