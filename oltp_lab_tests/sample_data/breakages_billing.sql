@@ -83,7 +83,7 @@ insert into billing.invoices (tenant_id, subscription_id, number, reason, status
 select tenant_id, id, 1000, 'subscription_create', 'open', 0, started_at
 from billing.subscriptions where status = 'incomplete_expired' limit 1;
 
--- name: billing_history_change_that_may_not_be
+-- name: changes_follow_though_they_may_not
 update billing.subscription_changes set status = 'paused'
 where ctid = (select min(ctid) from billing.subscription_changes where kind = 'renewed' and mrr_delta_cents = 0);
 
@@ -91,7 +91,7 @@ where ctid = (select min(ctid) from billing.subscription_changes where kind = 'r
 update billing.subscription_changes set occurred_at = '2020-01-01'
 where ctid = (select min(ctid) from billing.subscription_changes where kind = 'created');
 
--- name: billing_history_forgotten
+-- name: changes_follow_but_the_last_is_missing
 delete from billing.subscription_changes
 where ctid = (select min(c.ctid) from billing.subscription_changes as c
               join billing.subscriptions as s on s.tenant_id = c.tenant_id and s.ended_at = c.occurred_at);

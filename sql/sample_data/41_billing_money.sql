@@ -84,6 +84,8 @@ select invoice, tenant_id, rank, n, i, created, occurred, received, seed, h, fai
 from known
 where created <= as_of;
 
+analyze pg_temp.plan_subscriptions, pg_temp.plan_items, pg_temp.plan_lines, pg_temp.plan_invoices, pg_temp.plan_attempts;
+
 -- When subscriptions ended.
 create temp table plan_ends on commit drop as
 with failed as (

@@ -40,27 +40,30 @@ with counters as (
            least(p.as_of, pg_temp.months_after(m.month, 1)) - 1
     from plan_payers as p
     join plan_mails_by_month as m using (tenant_id)
-), access as (
-    select s.n, s.rank, s.starts, case when c.status not in ('trialing', 'active', 'past_due') then c.at end as ends
+), bought as materialized (
+    select s.rank, i.product_key, i.quantity, i.starts,
+           least(i.ends, case when c.status not in ('trialing', 'active', 'past_due') then c.at end) as ends
     from plan_subscriptions as s
     join plan_changes as c on c.n = s.n and c.is_last
-    where fate <> 'incomplete' and fate <> 'expired'
-), granted as (
-    select c.rank, c.feature_key, c.judged, bool_or(g.value is null) as is_unlimited, sum(g.value * i.quantity)::bigint as value
+    join plan_items as i on i.n = s.n
+    where fate not in ('incomplete', 'expired')
+), held as materialized (
+    select c.rank, c.feature_key, c.judged, b.product_key, b.quantity
     from counters as c
-    join access as a on a.rank = c.rank and a.starts <= c.judged and (a.ends is null or a.ends > c.judged)
-    join plan_items as i on i.n = a.n and i.starts <= c.judged and (i.ends is null or i.ends > c.judged)
-    join billing.product_features as g on g.product_key = i.product_key and g.feature_key = c.feature_key
-    group by c.rank, c.feature_key, c.judged
+    join bought as b on b.rank = c.rank and b.starts <= c.judged and (b.ends is null or b.ends > c.judged)
+), granted as (
+    select h.rank, h.feature_key, h.judged, bool_or(g.value is null) as is_unlimited,
+           sum(g.value * h.quantity)::bigint as value
+    from held as h
+    join billing.product_features as g using (product_key, feature_key)
+    group by h.rank, h.feature_key, h.judged
 )
 select c.tenant_id, pg_temp.key(c.opened, pg_temp.draw('counters ' || c.feature_key, c.rank, c.seed)), c.feature_key,
        coalesce(pg_temp.at(c.month), '-infinity'), coalesce(pg_temp.at(pg_temp.months_after(c.month, 1)), 'infinity'), c.used,
-       case when g.rank is null then 0 when o.rank is not null then o.value when not g.is_unlimited then g.value end,
-       coalesce(pg_temp.at((select min(case when b.starts > c.judged then b.starts else b.ends end) from plan_overrides as b
-                            where b.rank = c.rank and b.feature_key = c.feature_key and b.created <= c.judged
-                              and coalesce(b.ends > c.judged, true))), 'infinity')
+       case when g.rank is null then 0 when o.starts <= c.judged then o.value when not g.is_unlimited then g.value end,
+       coalesce(pg_temp.at(case when o.starts > c.judged then o.starts else o.ends end), 'infinity')
 from counters as c
 left join granted as g on g.rank = c.rank and g.feature_key = c.feature_key and g.judged = c.judged
-left join plan_overrides as o on o.rank = c.rank and o.feature_key = c.feature_key and o.starts <= c.judged
+left join plan_overrides as o on o.rank = c.rank and o.feature_key = c.feature_key and o.created <= c.judged
     and (o.ends is null or o.ends > c.judged)
 order by c.rank, c.feature_key, c.month;
