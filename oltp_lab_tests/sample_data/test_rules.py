@@ -12,7 +12,11 @@ from oltp_lab.sample_data import rules
 from oltp_lab.servers import Database
 
 HERE = Path(__file__).parent
-BREAKAGES = sql.queries(str(HERE / "breakages.sql"))
+BREAKAGES = {
+    name: statement
+    for file in sorted(HERE.glob("breakages*.sql"))
+    for name, statement in sql.queries(str(file)).items()
+}
 
 
 @pytest.fixture
