@@ -57,12 +57,17 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class Target:
-    """A table to attack; ``tenant`` is the column that names the tenant, if it has one."""
+    """A table to attack.
+
+    ``tenant`` is the column that names the tenant, if it has one; ``numbers`` are integers of its
+    unique keys.
+    """
 
     schema: str
     name: str
     tenant: str | None
     columns: tuple[str, ...]
+    numbers: tuple[str, ...]
     enabled: bool
     forced: bool
     has_policy: bool
@@ -120,4 +125,5 @@ def targets(connection: psycopg.Connection) -> Iterator[Target]:
 
 
 def _target(found: Mapping[str, Any], foreign_keys: tuple[ForeignKey, ...]) -> Target:
-    return Target(**{**found, "columns": tuple(found["columns"]), "foreign_keys": foreign_keys})
+    names = {kind: tuple(found[kind]) for kind in ("columns", "numbers")}
+    return Target(**{**found, **names, "foreign_keys": foreign_keys})

@@ -184,9 +184,11 @@ def _sees_own(attacker: psycopg.Connection, target: Target, victims: Victims) ->
 
 
 def _crossing_row(target: Target, victims: Victims, key: ForeignKey) -> dict[str, Any]:
-    """One's own row under a new key, whose reference is the victim's."""
+    """One's own row under new keys, whose reference is the victim's."""
     assert victims.own_row is not None and victims.victim_row is not None
-    fresh = {"id": str(uuid.uuid4())} if "id" in target.columns else {}
+    fresh: dict[str, Any] = dict.fromkeys(target.numbers, 2**31 - 1)
+    if "id" in target.columns:
+        fresh["id"] = str(uuid.uuid4())
     return {
         **victims.own_row,
         **fresh,

@@ -30,7 +30,7 @@ STATUSES: list[tuple[LiteralString, str]] = [
         "cancelled draft finished paused running scheduled",
     ),
     ("select distinct status from campaigns.enrollments", "active completed stopped"),
-    ("select distinct status from campaigns.step_executions", "failed sent skipped"),
+    ("select distinct status from campaigns.step_executions", "passed sent skipped"),
     (
         "select distinct status from campaigns.leads",
         "bounced complained contacted engaged new replied unsubscribed",

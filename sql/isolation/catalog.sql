@@ -7,6 +7,10 @@ select n.nspname as schema, c.relname as name,
                     and not a.attisdropped) end as tenant,
        (select array_agg(a.attname::text order by a.attnum) from pg_attribute a
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '') as columns,
+       array(select distinct a.attname::text from pg_index i
+             join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
+             where i.indrelid = c.oid and i.indisunique
+               and a.atttypid in ('integer'::regtype, 'bigint'::regtype)) as numbers,
        c.relrowsecurity as enabled,
        c.relforcerowsecurity as forced,
        exists (select from pg_policy p where p.polrelid = c.oid) as has_policy
