@@ -1,11 +1,13 @@
 """One server and two idle template databases for the whole session; each test gets a clone."""
 
+import shutil
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from oltp_lab import servers
+from oltp_lab import servers, sql
 from oltp_lab import settings as lab_settings
 from oltp_lab.sample_data import load as sample_data
 from oltp_lab.schema import build
@@ -68,3 +70,12 @@ def seeded(settings: Settings, seeded_template: Database) -> Iterator[Database]:
     clone = _fresh(settings, seeded_template)
     yield clone
     databases.drop(clone)
+
+
+@pytest.fixture
+def editable_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of sql/ that the lab reads instead of its own."""
+    root = tmp_path / "sql"
+    shutil.copytree(sql.ROOT, root)
+    monkeypatch.setattr(sql, "ROOT", root)
+    return root

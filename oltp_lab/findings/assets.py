@@ -11,7 +11,7 @@ from oltp_lab import catalog, settings, sql
 from oltp_lab.findings import report as page
 from oltp_lab.findings import tables
 from oltp_lab.findings.finding import Finding
-from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.servers import busy
 
 
@@ -19,7 +19,7 @@ def _measured() -> Iterator[dg.AssetKey]:
     """Everything that leaves measurements, as the folders of ``sql/`` name it."""
     yield dg.AssetKey("schema")
     for schema, table in catalog.tables():
-        yield dg.AssetKey(["oltp", schema, table])
+        yield table_key(schema, table)
     for folder in ("load", "warehouse/marts"):
         stage = folder.rpartition("/")[2]
         for place in sql.path(folder).iterdir():
@@ -70,7 +70,7 @@ def _metadata(finding: Finding) -> dict[str, Any]:
     for query, frame in finding.frames.items():
         kind, caption = query.split("_", 1)
         if kind == "table" and frame is not None and not frame.empty:
-            text = tables.markdown(tables.of(frame, caption))
+            text = tables.of(frame, caption).markdown()
             metadata[f"{finding.name}/{caption}"] = dg.MetadataValue.md(text)
     return metadata
 

@@ -12,6 +12,7 @@ from oltp_lab.findings.questions import (
     missing,
     questions,
 )
+from oltp_lab.measuring import markdown
 from oltp_lab.resources import MeasurementsResource, Warehouse
 
 
@@ -55,7 +56,7 @@ def all_answered() -> dg.AssetCheckResult:
     lines = questions()
     still_open = [line for line in lines if not line.answers]
     sections = (
-        f"| {section} | {len(members)} | {sum(not line.answers for line in members)} |"
+        (section, len(members), sum(not line.answers for line in members))
         for section, members in by_section(lines).items()
     )
     return dg.AssetCheckResult(
@@ -66,7 +67,7 @@ def all_answered() -> dg.AssetCheckResult:
             "answered": float(len(lines) - len(still_open)),
             "open": float(len(still_open)),
             "sections": dg.MetadataValue.md(
-                "\n".join(("| section | lines | open |", "|---|--:|--:|", *sections))
+                markdown.table(("section", "lines", "open"), sections, right=("lines", "open"))
             ),
         },
     )

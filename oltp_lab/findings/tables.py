@@ -1,11 +1,12 @@
 """Frames of figures as tables to read, numbers of a column rounded alike; in HTML and markdown."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from pandas.api import types
+
+from oltp_lab.measuring import markdown
 
 ABSENT = "\N{EN DASH}"
 
@@ -26,6 +27,11 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    def markdown(self) -> str:
+        """For Dagster's pages."""
+        numeric = [column.title for column in self.columns if column.numeric]
+        return markdown.table([column.title for column in self.columns], self.rows, right=numeric)
+
 
 def of(frame: pd.DataFrame, caption: str) -> Table:
     """A frame as a table; its column names are the headings."""
@@ -41,16 +47,6 @@ def first(frame: pd.DataFrame) -> dict[str, Any]:
     """The first row; what is missing is None."""
     row = frame.iloc[0].items()
     return {str(name): None if pd.isna(value) else value for name, value in row}
-
-
-def markdown(table: Table) -> str:
-    """The table for Dagster's pages."""
-
-    def line(cells: Iterable[str]) -> str:
-        return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
-
-    rule = line("--:" if column.numeric else "---" for column in table.columns)
-    return "\n".join([line(c.title for c in table.columns), rule, *map(line, table.rows)])
 
 
 def _texts(values: pd.Series, numeric: bool) -> list[str]:

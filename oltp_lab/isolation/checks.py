@@ -7,17 +7,14 @@ import dagster as dg
 from oltp_lab import catalog
 from oltp_lab.isolation import probes
 from oltp_lab.isolation.probes import HELD, LEAKED, Probe
-from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.measuring import markdown
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 
 _ERROR, _WARN = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
 
 
-def _key(table_name: str) -> dg.AssetKey:
-    return dg.AssetKey(["oltp", *table_name.split(".")])
-
-
 # Not the schema's: a blocking check of that would have to come before there are rows to attack.
-_ANY_TABLE = _key("public.tenants")
+_ANY_TABLE = table_key("public", "tenants")
 
 
 @dg.multi_asset_check(
@@ -25,7 +22,7 @@ _ANY_TABLE = _key("public.tenants")
     specs=[
         dg.AssetCheckSpec(
             "isolated",
-            asset=_key(f"{schema}.{name}"),
+            asset=table_key(schema, name),
             blocking=True,
             description="As the application in one tenant's context, nothing of another tenant's "
             "can be read, written, referenced or moved; without a context, nothing at all.",
@@ -75,7 +72,7 @@ def _result(table: str, found: list[Probe]) -> dg.AssetCheckResult:
         description = f"{len(found)} attacks on {table} held"
     return dg.AssetCheckResult(
         check_name="isolated",
-        asset_key=_key(table),
+        asset_key=table_key(*table.split(".")),
         passed=bool(found) and not leaks and not unproven,
         severity=_ERROR if leaks or not found else _WARN,
         description=description,
@@ -105,8 +102,8 @@ def _told(found: Iterable[Probe]) -> str:
 
 
 def _matrix(found: Iterable[Probe]) -> str:
-    rows = (f"| {p.attack} | {p.outcome} | {p.detail} | `{p.statement}` |" for p in found)
-    return "\n".join(("| attack | outcome | detail | statement |", "|---|---|---|---|", *rows))
+    rows = ((p.attack, p.outcome, p.detail, f"`{p.statement}`") for p in found)
+    return markdown.table(("attack", "outcome", "detail", "statement"), rows)
 
 
 checks = [isolation]

@@ -12,14 +12,20 @@ from oltp_lab.load import rls_cost as comparison
 from oltp_lab.load import workloads
 from oltp_lab.load.workloads import Workload
 from oltp_lab.measuring import markdown, plots
-from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 
 TENANT_ISOLATION = "tenant_isolation"
 _QUERIES = "load/queries.sql"
-_DEPS = [
-    dg.AssetKey(["oltp", "campaigns", table])
-    for table in ("campaigns", "steps", "leads", "enrollments", "events")
-]
+_COMMON: dict[str, Any] = {
+    "key_prefix": "load",
+    "group_name": "load",
+    "kinds": {"postgres", "pgbench"},
+    "owners": ["team:oltp_lab"],
+    "deps": [
+        table_key("campaigns", table)
+        for table in ("campaigns", "steps", "leads", "enrollments", "events")
+    ],
+}
 
 
 class LoadConfig(dg.Config):
@@ -63,15 +69,11 @@ class RlsCostConfig(dg.Config):
 
 
 @dg.asset(
-    key_prefix="load",
     name=TENANT_ISOLATION,
-    group_name="load",
-    kinds={"postgres", "pgbench"},
-    owners=["team:oltp_lab"],
-    deps=_DEPS,
     code_version=sql.content_hash("load/scratch.sql", f"load/{TENANT_ISOLATION}"),
     description="Reads and writes of 100 tenants by 8, 100 and 1,000 sessions at once, as the "
     "application's role. Every transaction asserts that it sees no other tenant's rows.",
+    **_COMMON,
 )
 def tenant_isolation(
     context: dg.AssetExecutionContext,
@@ -90,8 +92,8 @@ def tenant_isolation(
     operations = store.read(sql.queries(_QUERIES)["operations"], asked)
     return dg.MaterializeResult(
         metadata={
-            "arms": dg.MetadataValue.md(markdown.table(arms)),
-            "operations": dg.MetadataValue.md(markdown.table(operations)),
+            "arms": dg.MetadataValue.md(markdown.frame(arms)),
+            "operations": dg.MetadataValue.md(markdown.frame(operations)),
             "latency": dg.MetadataValue.md(markdown.image(plots.latencies(operations), "Latency")),
             **_floats(arms, "tps_{sessions}", "tps"),
             **_floats(arms, "server_cpu_percent_{sessions}", "server_cpu_percent"),
@@ -102,15 +104,11 @@ def tenant_isolation(
 
 
 @dg.asset(
-    key_prefix="load",
     name=comparison.NAME,
-    group_name="load",
-    kinds={"postgres", "pgbench"},
-    owners=["team:oltp_lab"],
-    deps=_DEPS,
     code_version=sql.content_hash("load/scratch.sql", f"load/{comparison.NAME}"),
     description="What row level security costs: each operation with it, with it alone, and on "
     "copies of the tables without it, mixed in one run and compared in the same moments.",
+    **_COMMON,
 )
 def rls_cost(
     context: dg.AssetExecutionContext,
@@ -127,7 +125,7 @@ def rls_cost(
     shown = variants.drop(columns=["experiment", "baseline", "plan"])
     return dg.MaterializeResult(
         metadata={
-            "variants": dg.MetadataValue.md(markdown.table(shown)),
+            "variants": dg.MetadataValue.md(markdown.frame(shown)),
             "ratios": dg.MetadataValue.md(markdown.image(plots.ratios(variants), "Ratios")),
             **_floats(compared, "{operation}_{variant}", "ratio"),
             "noise": max(float(noise) for noise in variants["noise"]),

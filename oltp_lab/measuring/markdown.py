@@ -1,19 +1,27 @@
-"""Frames and figures as markdown, for the pages of assets."""
+"""Tables and figures as markdown, for the pages of assets."""
 
 import base64
 import io
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
 from pandas.api.types import is_float_dtype, is_numeric_dtype
 
 
-def table(frame: pd.DataFrame) -> str:
+def table(
+    header: Sequence[str], rows: Iterable[Iterable[object]], right: Collection[str] = ()
+) -> str:
+    """A table; the columns named in ``right`` are right-aligned, bars stay in their cell."""
+    rule = ["--:" if name in right else "---" for name in header]
+    return "\n".join(_line(cells) for cells in (header, rule, *rows))
+
+
+def frame(data: pd.DataFrame) -> str:
     """A frame as a table; floats get three significant digits, what is absent a dash."""
-    rule = ["--:" if is_numeric_dtype(frame[name]) else "---" for name in frame]
-    cells = [[_cell(value, is_float_dtype(frame[name])) for value in frame[name]] for name in frame]
-    lines = [[str(name) for name in frame], rule, *zip(*cells, strict=True)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    right = [name for name in data if is_numeric_dtype(data[name])]
+    cells = [[_cell(value, is_float_dtype(data[name])) for value in data[name]] for name in data]
+    return table(list(data), zip(*cells, strict=True), right)
 
 
 def image(figure: Figure, title: str) -> str:
@@ -21,6 +29,10 @@ def image(figure: Figure, title: str) -> str:
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=110)
     return f"![{title}](data:image/png;base64,{base64.b64encode(file.getvalue()).decode()})"
+
+
+def _line(cells: Iterable[object]) -> str:
+    return f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in cells)} |"
 
 
 def _cell(value: object, fraction: bool) -> str:

@@ -5,8 +5,8 @@ server before an asset asks for it.
 """
 
 from oltp_lab.resources.measurements import MeasurementsResource
-from oltp_lab.resources.oltp import Oltp
+from oltp_lab.resources.oltp import Oltp, table_key
 from oltp_lab.resources.scale import Scale
 from oltp_lab.resources.warehouse import Warehouse
 
-__all__ = ["MeasurementsResource", "Oltp", "Scale", "Warehouse"]
+__all__ = ["MeasurementsResource", "Oltp", "Scale", "Warehouse", "table_key"]

@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from oltp_lab import catalog, sql
-from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.sample_data import load
 
 _TABLE_COMMENT = re.compile(r"^comment on table (\w+)\.(\w+) is '((?:[^']|'')*)';", re.MULTILINE)
@@ -21,11 +21,6 @@ class SampleDataConfig(dg.Config):
     )
 
 
-def key(schema: str, table: str) -> dg.AssetKey:
-    """The asset of a table."""
-    return dg.AssetKey(["oltp", schema, table])
-
-
 def _specs() -> list[dg.AssetSpec]:
     comments = {
         (schema, table): comment.replace("''", "'")
@@ -35,7 +30,7 @@ def _specs() -> list[dg.AssetSpec]:
     }
     return [
         dg.AssetSpec(
-            key(*table),
+            table_key(*table),
             deps=["schema"],
             group_name="sample_data",
             kinds={"postgres"},
@@ -89,7 +84,7 @@ def _result(table: catalog.Table, built: load.Build, total: int) -> dg.Materiali
     if built.rebuilt:
         speed = {"seconds": built.seconds, "rows_per_second": total / built.seconds}
     return dg.MaterializeResult(
-        asset_key=key(table.schema, table.name),
+        asset_key=table_key(table.schema, table.name),
         metadata={
             "dagster/row_count": table.rows,
             "dagster/table_name": f"{table.schema}.{table.name}",

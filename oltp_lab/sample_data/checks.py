@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from oltp_lab.resources import Oltp
+from oltp_lab.resources import Oltp, table_key
 from oltp_lab.sample_data import rules
-from oltp_lab.sample_data.assets import key
 
 
 @dg.multi_asset_check(
@@ -14,7 +13,7 @@ from oltp_lab.sample_data.assets import key
     specs=[
         dg.AssetCheckSpec(
             rule.name,
-            asset=key(rule.schema, rule.table),
+            asset=table_key(rule.schema, rule.table),
             blocking=True,
             description=f"{rule.promise[0].upper()}{rule.promise[1:]}",
         )
@@ -32,7 +31,7 @@ def _result(rule: rules.Rule, verdict: rules.Verdict) -> dg.AssetCheckResult:
     broken = f"{verdict.offending:,} rows break it"
     return dg.AssetCheckResult(
         check_name=rule.name,
-        asset_key=key(rule.schema, rule.table),
+        asset_key=table_key(rule.schema, rule.table),
         passed=verdict.offending == 0,
         severity=dg.AssetCheckSeverity.ERROR,
         description=f"{broken}: {rule.promise}" if verdict.offending else "holds",

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import dagster as dg
 
 from oltp_lab import catalog
+from oltp_lab.measuring import markdown
 from oltp_lab.resources import Oltp
 from oltp_lab.schema import build
 
@@ -40,8 +41,8 @@ def schema(context: dg.AssetExecutionContext, oltp: Oltp) -> dg.MaterializeResul
 
 
 def _table_list(tables: Iterable[catalog.Table]) -> str:
-    rows = (f"| {t.schema}.{t.name} | {len(t.columns)} | {t.comment} |" for t in tables)
-    return "\n".join(("| table | columns | what it holds |", "|---|--:|---|", *rows))
+    rows = ((f"{t.schema}.{t.name}", len(t.columns), t.comment) for t in tables)
+    return markdown.table(("table", "columns", "what it holds"), rows, right=("columns",))
 
 
 assets = [schema]

@@ -41,11 +41,12 @@ def neighbours(settings: Settings, name: str) -> Database:
 
 
 def check(settings: Settings) -> None:
-    """Ask, changing nothing, whether the lab's folder and the given servers are fit.
+    """Ask, changing nothing, whether the lab's folder, its warehouse and the given servers are fit.
 
     Raises LabError when they are not.
     """
     home.check(settings)
+    home.check_warehouse(settings)
     if settings.postgres_url:
         databases.exists(Database(_given(settings, "oltp"), "oltp_lab"))
     if settings.neighbours_url:

@@ -20,8 +20,7 @@ _MADE = (
 def check(settings: Settings) -> None:
     """Make the folder if it is missing.
 
-    Raises LabError when it is no folder, cannot be written, its disk is full, or what stands in the
-    warehouse's place is not one.
+    Raises LabError when it is no folder, cannot be written, or its disk is full.
     """
     home = settings.home
     try:
@@ -37,7 +36,6 @@ def check(settings: Settings) -> None:
         home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=home):
             pass
-        _check_warehouse(settings.warehouse)
     except OSError as error:
         raise LabError(
             f"cannot write in {home} ({os.strerror(error.errno or 0)}): "
@@ -45,12 +43,22 @@ def check(settings: Settings) -> None:
         ) from None
 
 
-def _check_warehouse(path: Path) -> None:
-    """Known here already, so that a run does not find out after its load."""
+def check_warehouse(settings: Settings) -> None:
+    """Asked before a run, lest it find out after its load.
+
+    Raises LabError when the file in the warehouse's place cannot be opened or is no DuckDB file.
+    """
+    path = settings.warehouse
     if not path.is_file():
         return
-    with path.open("rb") as file:
-        header = file.read(12)
+    try:
+        with path.open("rb") as file:
+            header = file.read(12)
+    except OSError as error:
+        raise LabError(
+            f"the warehouse {path} cannot be opened ({os.strerror(error.errno or 0)}): "
+            "change that, or set OLTP_LAB_HOME to another folder"
+        ) from None
     if header and header[8:] != b"DUCK":
         raise LabError(
             f"the warehouse {path} is not a DuckDB file: move it away, "

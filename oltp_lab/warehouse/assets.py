@@ -10,7 +10,8 @@ from pydantic import Field
 
 from oltp_lab import settings, sql
 from oltp_lab.errors import LabError
-from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse, table_key
+from oltp_lab.resources.shown import shown
 from oltp_lab.servers import locks
 from oltp_lab.warehouse import extraction, marts
 from oltp_lab.warehouse.extraction import Synced
@@ -52,10 +53,6 @@ class SyncConfig(dg.Config):
     )
 
 
-def _source_key(table: TableSpec) -> dg.AssetKey:
-    return dg.AssetKey(["oltp", table.schema, table.name])
-
-
 def _load_keys() -> list[dg.AssetKey]:
     """The load runs: in the job `lab` they write before the sync reads."""
     return [dg.AssetKey(["load", p.name]) for p in sorted(sql.path("load").iterdir()) if p.is_dir()]
@@ -67,7 +64,7 @@ def _load_keys() -> list[dg.AssetKey]:
     specs=[
         dg.AssetSpec(
             staging_key(table),
-            deps=[_source_key(table), *_load_keys()],
+            deps=[table_key(table.schema, table.name), *_load_keys()],
             description=f"{table.label} as of one snapshot of the OLTP database.",
             code_version=sql.content_hash("warehouse/staging"),
             **_COMMON,
@@ -85,7 +82,8 @@ def staging(
 ) -> Iterator[dg.MaterializeResult]:
     database = oltp.database()
     tables = [table for table in MIRRORED if staging_key(table) in context.selected_asset_keys]
-    descriptions = describe(database, tables)
+    with shown():
+        descriptions = describe(database, tables)
     with warehouse.open(holder=holder(context)) as connection:
         synced = extraction.sync(
             connection, database, descriptions, full_refresh=config.full_refresh
@@ -109,9 +107,9 @@ def _staging_metadata(description: Description, done: Synced, count: int) -> dic
         dg.TableColumn(column.name, column.warehouse, column.comment or None)
         for column in description.columns
     ]
+    source = table_key(table.schema, table.name)
     lineage = {
-        column.name: [dg.TableColumnDep(_source_key(table), column.name)]
-        for column in description.columns
+        column.name: [dg.TableColumnDep(source, column.name)] for column in description.columns
     }
     return {
         "dagster/row_count": count,

@@ -93,7 +93,8 @@ def _attached(connection: duckdb.DuckDBPyConnection, database: Database) -> Iter
         connection.execute(attach.format(Literal(database.conninfo(READER))).as_string())
     except duckdb.Error:  # its text holds the password
         raise LabError(
-            f"DuckDB cannot connect to {database.name} as {READER}: see {database.server.variable}"
+            f"DuckDB cannot connect to {database.name} on {database.server.where} as {READER}: see "
+            "that server's log, or set OLTP_LAB_POSTGRES_URL to another server"
         ) from None
     try:
         yield

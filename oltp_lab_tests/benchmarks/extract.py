@@ -17,14 +17,14 @@ from typing import Any
 import duckdb
 from psycopg.sql import Literal
 
-from oltp_lab import servers, settings
+from oltp_lab import settings
 from oltp_lab.resources.warehouse import Warehouse
 from oltp_lab.sample_data import load
-from oltp_lab.schema import build
-from oltp_lab.servers import Database, databases
+from oltp_lab.servers import Database
 from oltp_lab.settings import Settings
 from oltp_lab.warehouse import extraction, transactions
 from oltp_lab.warehouse.tables import READER, Description, TableSpec, describe
+from oltp_lab_tests.benchmarks._scratch import scratch
 
 SMALL, LARGE = 100_000, 2_000_000
 CHANGED = 1_000
@@ -61,7 +61,7 @@ def measure_full(rounds: int = 5) -> list[dict[str, Any]]:
     of each attached table. The two take turns; the ratio is the median of the turns' ratios.
     """
     current = settings.load()
-    with _scratch(current) as database, tempfile.TemporaryDirectory(dir=current.home) as folder:
+    with scratch(current) as database, tempfile.TemporaryDirectory(dir=current.home) as folder:
         load.ensure(database, current.scale, seed=1)
         descriptions = describe(database)
         file = Path(folder) / "measured.duckdb"
@@ -146,20 +146,8 @@ class _Mirrored:
 
 
 @contextmanager
-def _scratch(current: Settings) -> Iterator[Database]:
-    """A database with the schema, dropped afterwards."""
-    database = servers.oltp(current).sibling(f"oltp_lab_bench_{uuid.uuid4().hex[:12]}")
-    databases.create(database)
-    try:
-        build.ensure(database)
-        yield database
-    finally:
-        databases.drop(database)
-
-
-@contextmanager
 def _mirrored(current: Settings, rows: int) -> Iterator[_Mirrored]:
-    with _scratch(current) as database, tempfile.TemporaryDirectory(dir=current.home) as folder:
+    with scratch(current) as database, tempfile.TemporaryDirectory(dir=current.home) as folder:
         with database.connect(autocommit=True) as connection:
             connection.execute(_FILL.format(rows=rows).encode())
             connection.execute("vacuum (analyze) campaigns.leads")

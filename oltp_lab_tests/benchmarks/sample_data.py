@@ -3,19 +3,15 @@
 import statistics
 import tempfile
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from psycopg import sql as pg
 
-from oltp_lab import catalog, servers, settings
+from oltp_lab import catalog, settings
 from oltp_lab.sample_data import load
-from oltp_lab.schema import build
-from oltp_lab.servers import Database, databases
-from oltp_lab.settings import Settings
+from oltp_lab.servers import Database
+from oltp_lab_tests.benchmarks._scratch import scratch
 
 GOAL = 0.5
 _CHUNK = 2**20
@@ -35,8 +31,8 @@ def measure(rounds: int = 3) -> list[dict[str, Any]]:
     ours: list[float] = []
     reference: list[float] = []
     with (
-        _database(current) as made,
-        _database(current) as copied,
+        scratch(current) as made,
+        scratch(current) as copied,
         tempfile.TemporaryDirectory() as folder,
     ):
         _make(made, current.scale)
@@ -55,17 +51,6 @@ def measure(rounds: int = 3) -> list[dict[str, Any]]:
             "detail": f"{rows} rows; seconds of ours {_told(ours)}, of COPY {_told(reference)}",
         }
     ]
-
-
-@contextmanager
-def _database(current: Settings) -> Iterator[Database]:
-    database = servers.oltp(current).sibling(f"oltp_lab_bench_{uuid.uuid4().hex[:12]}")
-    databases.create(database)
-    try:
-        build.ensure(database)
-        yield database
-    finally:
-        databases.drop(database)
 
 
 def _make(database: Database, scale: str) -> float:

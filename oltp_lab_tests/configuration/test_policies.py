@@ -253,18 +253,19 @@ def _events(tenant: Tenant, ages: list[int]) -> None:
         "insert into campaigns.campaigns (tenant_id, name) values (%s, 'Spring') returning id"
     )
     step = tenant.insert(
-        "insert into campaigns.steps (tenant_id, campaign_id, position, subject)"
-        " values (%s, %s, 1, 'Hello') returning id",
+        "insert into campaigns.steps (tenant_id, campaign_id, position)"
+        " values (%s, %s, 1) returning id",
         campaign,
     )
     lead = tenant.insert(
         "insert into campaigns.leads (tenant_id, email) values (%s, 'a@b.example') returning id"
     )
     tenant.insert(
-        "insert into campaigns.enrollments (tenant_id, campaign_id, lead_id, due_at)"
-        " values (%s, %s, %s, now()) returning id",
+        "insert into campaigns.enrollments (tenant_id, campaign_id, lead_id, step_id, due_at)"
+        " values (%s, %s, %s, %s, now()) returning id",
         campaign,
         lead,
+        step,
     )
     for age in ages:
         at = datetime.now(UTC) - timedelta(days=age)

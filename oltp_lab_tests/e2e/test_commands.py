@@ -116,6 +116,15 @@ def test_a_file_that_is_no_warehouse_stops_the_run_before_it_begins(
     assert not (tmp_path / "oltp").exists()
 
 
+def test_a_sync_before_any_build_says_to_build(
+    run: Callable[..., subprocess.CompletedProcess], tmp_path: Path
+) -> None:
+    failed = run(*LAB, "analytics_sync", OLTP_LAB_HOME=str(tmp_path))
+    assert failed.returncode != 0
+    assert "oltp_lab holds no schema yet: run the job `build` first" in failed.stdout
+    assert 'File "' not in failed.stdout
+
+
 def test_a_locked_warehouse_is_told_without_frames(
     run: Callable[..., subprocess.CompletedProcess], tmp_path: Path
 ) -> None:

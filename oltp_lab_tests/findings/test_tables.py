@@ -32,7 +32,7 @@ def test_texts_and_times_stand_as_they_are() -> None:
 
 def test_markdown_aligns_figures_and_keeps_bars_in_their_cell() -> None:
     table = tables.of(pd.DataFrame({"plan": ["a | b"], "rows": [1000]}), "Plans")
-    assert tables.markdown(table).splitlines() == [
+    assert table.markdown().splitlines() == [
         "| plan | rows |",
         "| --- | --: |",
         "| a &#124; b | 1,000 |",

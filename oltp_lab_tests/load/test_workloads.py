@@ -60,7 +60,7 @@ def test_arms_run_and_the_sample_rows_stay_as_they_were(
         ).fetchone()
         written = connection.execute(
             "select (select count(*) from campaigns.events e where e.campaign_id = c.id), "
-            "(select sum(position) from campaigns.enrollments n where n.campaign_id = c.id) "
+            "(select sum(rotation - 1) from campaigns.enrollments n where n.campaign_id = c.id) "
             "from campaigns.campaigns c where external_id = 'load:run-1'"
         ).fetchall()
         schemas = connection.execute(

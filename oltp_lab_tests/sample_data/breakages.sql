@@ -3,11 +3,8 @@
 -- name: sized_one_tenant_more
 insert into public.tenants (name) values ('one more');
 
--- name: sized_one_lead_less
-delete from campaigns.leads
-where ctid = (select min(l.ctid) from campaigns.leads as l
-              left join campaigns.enrollments as e on e.tenant_id = l.tenant_id and e.lead_id = l.id
-              where e.id is null);
+-- name: sized_one_lead_more
+insert into campaigns.leads (tenant_id, email) select id, 'one@more.example' from public.tenants limit 1;
 
 -- name: lifecycle_suspended_but_when
 update public.tenants set suspended_at = null where status = 'suspended';
@@ -17,8 +14,8 @@ update public.tenants set updated = created - interval '1 second'
 where ctid = (select min(ctid) from public.tenants);
 
 -- name: membership_of_nobody
-update users.tenant_users set user_id = gen_random_uuid()
-where ctid = (select min(ctid) from users.tenant_users);
+insert into users.tenant_users (tenant_id, user_id, roles)
+select tenant_id, gen_random_uuid(), '{member}' from users.tenant_users limit 1;
 
 -- name: membership_before_there_was_a_tenant
 update users.tenant_users set created = '2000-01-01'
@@ -61,12 +58,72 @@ update campaigns.campaigns set created_by = gen_random_uuid()
 where ctid = (select min(ctid) from campaigns.campaigns);
 
 -- name: sequences_with_a_gap
-delete from campaigns.steps
+update campaigns.steps set position = 100
 where position = 1 and campaign_id = (select id from campaigns.campaigns where status = 'draft' limit 1);
 
+-- name: sequences_with_a_condition_that_asks_nothing
+delete from campaigns.step_conditions
+where step_id = (select min(step_id::text)::uuid from campaigns.step_conditions);
+
+-- name: sequences_with_one_answer
+update campaigns.steps set parent_id = (select id from campaigns.steps as other
+                                        where other.campaign_id = steps.campaign_id and other.position = 1),
+                           branch = 'yes'
+where ctid = (select min(ctid) from campaigns.steps where branch = 'yes');
+
+-- name: sequences_of_archived_content
+update campaigns.templates set status = 'archived'
+where id = (select template_id from campaigns.steps where kind = 'action' limit 1);
+
+-- name: branched_the_other_way
+update campaigns.step_executions set branch = case branch when 'yes' then 'no' else 'yes' end
+where ctid = (select min(ctid) from campaigns.step_executions where branch <> 'next');
+
+-- name: content_of_an_older_version
+update campaigns.step_executions as x set template_version_id = older.id
+from campaigns.template_versions as sent
+join campaigns.template_versions as older
+    on older.tenant_id = sent.tenant_id and older.template_id = sent.template_id and older.version = sent.version - 1
+where x.template_version_id = sent.id;
+
+-- name: content_of_a_draft_that_is_active
+update campaigns.templates set status = 'active'
+where ctid = (select min(ctid) from campaigns.templates where status = 'draft');
+
+-- name: content_under_one_key
+update campaigns.template_versions set storage_key = 'templates/one'
+where ctid = (select min(ctid) from campaigns.template_versions);
+
+-- name: counted_once_too_often
+update campaigns.counters set total = total + 1 where ctid = (select min(ctid) from campaigns.counters);
+
+-- name: counted_nowhere
+delete from campaigns.counters where ctid = (select min(ctid) from campaigns.counters);
+
+-- name: suppressed_too_late
+update campaigns.suppressions set created_at = created_at + interval '1 second'
+where ctid = (select min(ctid) from campaigns.suppressions where reason <> 'manual');
+
+-- name: suppressed_before_it_was_sent
+update campaigns.suppressions set email_norm = l.email_norm
+from campaigns.events as v join campaigns.leads as l on l.tenant_id = v.tenant_id and l.id = v.lead_id
+where suppressions.ctid = (select min(ctid) from campaigns.suppressions where reason = 'manual' and expires_at is null)
+  and v.tenant_id = suppressions.tenant_id and v.kind = 'sent' and v.occurred_at > suppressions.created_at
+  and l.status in ('contacted', 'engaged');
+
+-- name: sent_within_limits_but_at_night
+update campaigns.campaigns set window_end = '08:01' where status = 'running';
+
+-- name: sent_within_limits_by_a_stranger
+update campaigns.step_executions set email_account_id = gen_random_uuid()
+where ctid = (select min(ctid) from campaigns.step_executions where status = 'sent');
+
+-- name: sent_within_limits_over_the_cap
+update campaigns.campaigns set daily_cap = 1 where daily_cap is not null;
+
 -- name: lead_status_behind_its_events
-update campaigns.leads set status = 'contacted'
-where ctid = (select min(ctid) from campaigns.leads where status = 'engaged');
+update campaigns.leads set status = 'engaged'
+where ctid = (select min(ctid) from campaigns.leads where status = 'contacted');
 
 -- name: lead_status_changed_without_event
 update campaigns.leads set updated_at = updated_at + interval '1 second'
@@ -77,15 +134,24 @@ update campaigns.enrollments set created_at = '2020-01-01'
 where ctid = (select min(ctid) from campaigns.enrollments);
 
 -- name: progress_one_step_ahead
-update campaigns.enrollments set position = position + 1
-where ctid = (select min(ctid) from campaigns.enrollments);
+update campaigns.enrollments as e set step_id = next.id
+from campaigns.steps as next
+where next.tenant_id = e.tenant_id and next.parent_id = e.step_id;
 
 -- name: progress_due_a_second_late
 update campaigns.enrollments set due_at = due_at + interval '1 second'
-where ctid = (select min(ctid) from campaigns.enrollments where status = 'active');
+where ctid = (select min(ctid) from campaigns.enrollments where status = 'active' and deferred_for is null);
+
+-- name: progress_put_off_for_weeks
+update campaigns.enrollments set deferred_since = deferred_since - interval '20 days'
+where ctid = (select min(ctid) from campaigns.enrollments where deferred_for in ('no_account', 'daily_limit'));
+
+-- name: progress_due_though_paused
+update campaigns.enrollments set due_at = '2025-12-01', deferred_for = null, deferred_since = null
+where ctid = (select min(ctid) from campaigns.enrollments where deferred_for = 'campaign_not_running');
 
 -- name: progress_stopped_for_no_reason
-update campaigns.enrollments set status = 'stopped', due_at = null
+update campaigns.enrollments set status = 'stopped', stop_reason = 'replied', due_at = null
 where ctid = (select min(e.ctid) from campaigns.enrollments as e
               join campaigns.leads as l on l.tenant_id = e.tenant_id and l.id = e.lead_id
               where e.status = 'active' and l.status in ('new', 'contacted', 'engaged'));
@@ -102,8 +168,13 @@ where ctid = (select min(ctid) from campaigns.step_executions);
 delete from campaigns.step_executions
 where ctid = (select min(x.ctid) from campaigns.step_executions as x
               join campaigns.steps as s on s.tenant_id = x.tenant_id and s.id = x.step_id
-              join campaigns.enrollments as e on e.tenant_id = x.tenant_id and e.id = x.enrollment_id
-              where s.position = 1 and e.position > 1);
+              join campaigns.step_executions as later
+                  on later.tenant_id = x.tenant_id and later.enrollment_id = x.enrollment_id and later.id <> x.id
+              where s.position = 1);
+
+-- name: in_order_sent_by_waiting
+update campaigns.steps set kind = 'wait', template_id = null
+where id = (select step_id from campaigns.step_executions where status = 'sent' limit 1);
 
 -- name: sent_once_but_not_reported
 delete from campaigns.events where ctid = (select min(ctid) from campaigns.events where kind = 'sent');

@@ -1,14 +1,12 @@
 """What several tests of the sample data need."""
 
-import shutil
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from psycopg import sql as pg
 
-from oltp_lab import catalog, sql
+from oltp_lab import catalog
 from oltp_lab.servers import Database, databases
 
 _CHECKSUM = """
@@ -24,15 +22,6 @@ def sample(seeded_template: Database) -> Iterator[Database]:
     databases.create(clone, template=seeded_template)
     yield clone
     databases.drop(clone)
-
-
-@pytest.fixture
-def editable_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of sql/ that the lab reads instead of its own."""
-    root = tmp_path / "sql"
-    shutil.copytree(sql.ROOT, root)
-    monkeypatch.setattr(sql, "ROOT", root)
-    return root
 
 
 @pytest.fixture

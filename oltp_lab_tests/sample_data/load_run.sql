@@ -6,12 +6,12 @@ with lead as (
     select tenant_id, 'load', 'load:run' from lead
     returning tenant_id, id
 ), step as (
-    insert into campaigns.steps (tenant_id, campaign_id, position, subject)
-    select tenant_id, id, 7, 'load' from campaign
+    insert into campaigns.steps (tenant_id, campaign_id, position)
+    select tenant_id, id, 7 from campaign
     returning tenant_id, campaign_id, id
 ), enrollment as (
-    insert into campaigns.enrollments (tenant_id, campaign_id, lead_id, position, due_at)
-    select step.tenant_id, campaign_id, lead.id, 3, now() from step, lead
+    insert into campaigns.enrollments (tenant_id, campaign_id, lead_id, step_id, due_at)
+    select step.tenant_id, campaign_id, lead.id, step.id, now() from step, lead
     returning tenant_id, campaign_id, lead_id, id
 ), execution as (
     insert into campaigns.step_executions (tenant_id, enrollment_id, step_id, status, due_at)

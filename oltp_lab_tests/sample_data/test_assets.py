@@ -7,9 +7,9 @@ import dagster as dg
 import pytest
 
 from oltp_lab import catalog
-from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.sample_data import rules
-from oltp_lab.sample_data.assets import assets, key
+from oltp_lab.sample_data.assets import assets
 from oltp_lab.sample_data.checks import checks
 from oltp_lab.servers import Database
 
@@ -54,8 +54,8 @@ def test_every_table_is_an_asset_with_its_rows_and_columns(materialize: Material
     result = materialize()
     assert result.success
     made = {e.asset_key: e.materialization for e in result.get_asset_materialization_events()}
-    assert made.keys() == {key(*table) for table in catalog.tables()}
-    leads = _values(made[key("campaigns", "leads")])
+    assert made.keys() == {table_key(*table) for table in catalog.tables()}
+    leads = _values(made[table_key("campaigns", "leads")])
     assert leads["dagster/row_count"] == 1000
     assert leads["rebuilt"] is False
     columns = {column.name: column for column in leads["dagster/column_schema"].columns}
@@ -93,5 +93,5 @@ def test_each_rule_is_a_blocking_check(materialize: Materialize, seeded: Databas
 
 def test_descriptions_come_from_the_tables_comments() -> None:
     specs = {spec.key: spec for spec in assets[0].specs}
-    assert specs[key("campaigns", "leads")].description == "People a tenant writes to."
+    assert specs[table_key("campaigns", "leads")].description == "People a tenant writes to."
     assert all(spec.description and spec.owners and spec.kinds for spec in specs.values())

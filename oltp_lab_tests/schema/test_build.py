@@ -1,24 +1,13 @@
 """The schema is built once, again when its SQL changed, and all or nothing."""
 
-import shutil
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from oltp_lab import sql
 from oltp_lab.errors import LabError
 from oltp_lab.schema import build
 from oltp_lab.servers import Database
-
-
-@pytest.fixture
-def editable_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of sql/ that the lab reads instead of its own."""
-    root = tmp_path / "sql"
-    shutil.copytree(sql.ROOT, root)
-    monkeypatch.setattr(sql, "ROOT", root)
-    return root
 
 
 def _incarnation(database: Database) -> object:

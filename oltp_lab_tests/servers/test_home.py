@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from oltp_lab import servers
 from oltp_lab.errors import LabError
 from oltp_lab.servers import home
 from oltp_lab.settings import Settings
@@ -40,6 +41,14 @@ def test_not_writable(reachable: Path) -> None:
     assert "LabError: cannot write in" in result.stderr
     assert "Permission denied): set OLTP_LAB_HOME" in result.stderr
     assert not list(closed.iterdir())
+
+
+def test_a_file_that_is_no_warehouse_keeps_nobody_from_a_prompt(tmp_path: Path) -> None:
+    settings = Settings(tmp_path, "smoke")
+    settings.warehouse.write_text("somebody's notes, not a database")
+    with pytest.raises(LabError, match=r"is not a DuckDB file: move it away, or set OLTP_LAB_HOME"):
+        servers.check(settings)
+    home.check(settings)
 
 
 def test_clean_removes_only_what_the_lab_made(tmp_path: Path) -> None:

@@ -18,18 +18,23 @@ select 'tenant ' || n from generate_series(1, 3) as n;
 insert into campaigns.campaigns (tenant_id, name, status)
 select id, 'campaign ' || n, 'running' from public.tenants, generate_series(1, 2) as n;
 
-insert into campaigns.steps (tenant_id, campaign_id, position, subject, delay)
-select tenant_id, id, n, 'Hello', make_interval(months => n * 3, days => n, secs => n * 0.25)
-from campaigns.campaigns, generate_series(1, 2) as n;
+insert into campaigns.steps (tenant_id, campaign_id, position, delay)
+select tenant_id, id, 1, make_interval(months => 3, days => 1, secs => 0.25)
+from campaigns.campaigns;
+
+insert into campaigns.steps (tenant_id, campaign_id, position, parent_id, delay)
+select tenant_id, campaign_id, 2, id, make_interval(months => 6, days => 2, secs => 0.5)
+from campaigns.steps;
 
 insert into campaigns.leads (tenant_id, email, first_name, last_name, custom_fields)
 select id, 'Lead' || n || '@one.example', case n % 3 when 0 then 'Zoë' when 1 then '' end,
        e'O''Neil\\n"x"', jsonb_build_object('n', n, 'list', array[1.50, null], 'text', 'ß')
 from public.tenants, generate_series(1, 30) as n;
 
-insert into campaigns.enrollments (tenant_id, campaign_id, lead_id, due_at)
-select c.tenant_id, c.id, l.id, now()
-from campaigns.campaigns c join campaigns.leads l on l.tenant_id = c.tenant_id;
+insert into campaigns.enrollments (tenant_id, campaign_id, lead_id, step_id, due_at)
+select s.tenant_id, s.campaign_id, l.id, s.id, now()
+from campaigns.steps s join campaigns.leads l on l.tenant_id = s.tenant_id
+where s.position = 1;
 
 insert into campaigns.step_executions (tenant_id, enrollment_id, step_id, status, due_at)
 select e.tenant_id, e.id, s.id, 'sent', now()

@@ -7,6 +7,7 @@ from duckdb import DuckDBPyConnection
 
 from oltp_lab.errors import LabError
 from oltp_lab.servers import Database
+from oltp_lab.warehouse import transactions
 from oltp_lab.warehouse.tables import TableSpec, describe
 from oltp_lab_tests.warehouse.business import assert_equal, count, sync, watermarks
 
@@ -62,6 +63,18 @@ def test_harmless_policies_do_not_matter(oltp: Database, connection: DuckDBPyCon
 def test_a_database_without_the_schema_is_named(empty: Database) -> None:
     with pytest.raises(LabError, match=rf"{empty.name} holds no schema yet: run the job `build`"):
         describe(empty)
+
+
+def test_a_database_that_duckdb_cannot_reach_is_named(
+    database: Database, connection: DuckDBPyConnection
+) -> None:
+    gone = database.sibling("oltp_lab_gone")
+    with (
+        pytest.raises(LabError, match=r"oltp_lab_gone on the .* as lab_analytics: see") as it,
+        transactions.on_snapshot(connection, gone),
+    ):
+        pass
+    assert "None" not in it.value.message
 
 
 def test_a_wrong_description_is_named(database: Database) -> None:

@@ -5,7 +5,7 @@
 select lab.enter_tenant(scratch_load.tenant(:tenant));
 with moved as (
     update campaigns.enrollments
-    set position = position + 1, due_at = now() + interval '1 day', updated_at = now()
+    set rotation = rotation + 1, due_at = now() + interval '1 day', updated_at = now()
     where tenant_id = scratch_load.tenant(:tenant)
         and id = (
             select enrollment_id from scratch_load.targets where tenant = :tenant and target = :target

@@ -8,8 +8,8 @@ with created as (
     from scratch_load.tenants
     returning tenant_id, id
 ), first_steps as (
-    insert into campaigns.steps (tenant_id, campaign_id, position, subject)
-    select tenant_id, id, 1, 'Load run'
+    insert into campaigns.steps (tenant_id, campaign_id, position)
+    select tenant_id, id, 1
     from created
     returning tenant_id, campaign_id, id
 )
@@ -20,8 +20,8 @@ where s.tenant_id = tenants.tenant_id;
 
 -- name: enrollments
 with enrolled as (
-    insert into campaigns.enrollments (tenant_id, campaign_id, lead_id, due_at)
-    select distinct on (t.tenant_id, g.lead_id) t.tenant_id, t.campaign_id, g.lead_id, now()
+    insert into campaigns.enrollments (tenant_id, campaign_id, lead_id, step_id, due_at)
+    select distinct on (t.tenant_id, g.lead_id) t.tenant_id, t.campaign_id, g.lead_id, t.step_id, now()
     from scratch_load.tenants t
     join scratch_load.targets g using (tenant)
     returning tenant_id, lead_id, id

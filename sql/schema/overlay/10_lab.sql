@@ -67,7 +67,32 @@ insert into lab.transitions (table_name, from_status, to_status) values
     ('campaigns.campaigns', 'running', 'cancelled'),
     ('campaigns.campaigns', 'paused', 'scheduled'),
     ('campaigns.campaigns', 'paused', 'running'),
-    ('campaigns.campaigns', 'paused', 'cancelled');
+    ('campaigns.campaigns', 'paused', 'cancelled'),
+    ('campaigns.enrollments', 'active', 'completed'),
+    ('campaigns.enrollments', 'active', 'stopped'),
+    ('campaigns.enrollments', 'completed', 'active'),
+    -- a lead only moves forward, and out
+    ('campaigns.leads', 'new', 'contacted'),
+    ('campaigns.leads', 'new', 'engaged'),
+    ('campaigns.leads', 'new', 'replied'),
+    ('campaigns.leads', 'new', 'unsubscribed'),
+    ('campaigns.leads', 'new', 'bounced'),
+    ('campaigns.leads', 'new', 'complained'),
+    ('campaigns.leads', 'contacted', 'engaged'),
+    ('campaigns.leads', 'contacted', 'replied'),
+    ('campaigns.leads', 'contacted', 'unsubscribed'),
+    ('campaigns.leads', 'contacted', 'bounced'),
+    ('campaigns.leads', 'contacted', 'complained'),
+    ('campaigns.leads', 'engaged', 'replied'),
+    ('campaigns.leads', 'engaged', 'unsubscribed'),
+    ('campaigns.leads', 'engaged', 'bounced'),
+    ('campaigns.leads', 'engaged', 'complained'),
+    ('campaigns.leads', 'replied', 'unsubscribed'),
+    ('campaigns.leads', 'replied', 'bounced'),
+    ('campaigns.leads', 'replied', 'complained'),
+    ('campaigns.templates', 'draft', 'active'),
+    ('campaigns.templates', 'active', 'archived'),
+    ('campaigns.templates', 'archived', 'active');
 
 insert into lab.shared_tables (table_name, writers, reason) values
     ('lab.incarnation', '{lab_platform}', 'one row about the database'),

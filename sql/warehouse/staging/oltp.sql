@@ -1,6 +1,7 @@
--- What the warehouse asks of the OLTP database, always as lab_analytics.
+-- What the warehouse asks of the OLTP database, as lab_analytics.
 
 -- name: is_built
+-- Asked as the administrator.
 select to_regclass('lab.incarnation') is not null;
 
 -- name: obstacles
