@@ -122,7 +122,7 @@ def _purge_under_load(database: Database, log: Path) -> Windows:
     """Mark the largest tenant deleted, and purge it in every second window."""
     windows = Windows()
     with database.connect("lab_platform", autocommit=True) as platform:
-        (tenant,) = platform.execute(_LARGEST).fetchone() or (None,)
+        (tenant,) = platform.execute(_LARGEST).fetchone() or (uuid.UUID(int=0),)
         platform.execute("select tenancy.delete_tenant(%s)", [tenant])
         with _offered(database, log):
             finished = False
