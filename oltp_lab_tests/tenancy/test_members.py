@@ -186,6 +186,24 @@ def test_nobody_raises_themselves(world: World) -> None:
     assert world.roles(tenant) == {owner: ["owner"], admin: ["billing"], member: ["member"]}
 
 
+def test_who_has_no_roles_manages_nothing(world: World) -> None:
+    owner = world.user()
+    tenant = world.tenant(owner)
+    nobody, member = world.join(tenant), world.join(tenant, "member")
+    unnamed = "update users.tenant_users set roles = null where user_id = %s"
+    for _ in range(2):  # with an empty list, and with none
+        for function, *arguments in (
+            ("invite", tenant, nobody, "new@acme.example", ["member"], unique("secret"), NOW),
+            ("change_roles", tenant, nobody, member, ["viewer"]),
+            ("remove_member", tenant, nobody, member),
+        ):
+            with pytest.raises(DENIED):
+                call(world.auth, function, *arguments)
+        world.platform.execute(unnamed, [nobody])
+    call(world.auth, "change_roles", tenant, owner, nobody, ["viewer"])
+    assert world.roles(tenant)[nobody] == ["viewer"]
+
+
 def test_an_owner_stays(world: World) -> None:
     first = world.user()
     tenant = world.tenant(first)

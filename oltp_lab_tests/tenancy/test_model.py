@@ -27,7 +27,7 @@ ALLOWED = {
 
 
 class Membership(RuleBasedStateMachine):
-    """Four people and a tenant of the first; each operation does, or raises, what the model says."""
+    """Four people, and a tenant of the first; operations do, or raise, what the model says."""
 
     world: World  # set by the test
 

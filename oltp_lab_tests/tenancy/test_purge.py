@@ -220,9 +220,18 @@ def test_rows_that_come_late_are_found(platform: psycopg.Connection, tenant: uui
 
 
 def test_a_new_table_is_found_and_a_tree_taken_from_its_leaves(
-    seeded: Database, platform: psycopg.Connection, tenant: uuid.UUID
+    seeded: Database, platform: psycopg.Connection
 ) -> None:
-    call(platform, "purge_tenant", tenant, 100)  # planned without it
+    tenant = uuid.uuid4()
+    platform.execute(
+        "insert into public.tenants (id, status, deleted) values (%s, 'deleted', now())", [tenant]
+    )
+    platform.execute(
+        "insert into campaigns.leads (tenant_id, email)"
+        " select %s, n || '@b.example' from generate_series(1, 5) as n",
+        [tenant],
+    )
+    assert table(platform, "purge_tenant", tenant, 1) == [(1, False)]  # planned without it
     with seeded.connect() as administrator:
         administrator.execute("""
             set role lab_owner;

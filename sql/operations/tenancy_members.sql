@@ -18,7 +18,7 @@ begin
     elsif found_status not in ('created', 'active') then
         raise exception 'tenant % is %', tenant, found_status using errcode = 'object_not_in_prerequisite_state';
     end if;
-    select m.roles into held
+    select coalesce(m.roles, '{}') into held
     from users.tenant_users m
     where m.tenant_id = tenant and m.user_id = acting_user and m.deleted is null;
     if not found then
@@ -156,7 +156,7 @@ as $$
 declare
     before text[];
 begin
-    select m.roles into before
+    select coalesce(m.roles, '{}') into before
     from users.tenant_users m
     where m.tenant_id = tenant and m.user_id = member and m.deleted is null;
     if not found then

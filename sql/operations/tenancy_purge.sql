@@ -183,7 +183,7 @@ begin
 end
 $$;
 comment on function tenancy.purge_tenant(uuid, integer) is
-    'lab_platform: removes up to so many rows of a deleted tenant, and says how many and whether that was all; call it, each time in a transaction of its own, until it was. integration.purge_receipts has the sums. Users stay, who belong to no tenant in particular. Raises 55000 for a tenant that is not deleted, 22023 for an unknown one.';
+    'lab_platform: removes up to so many rows of a deleted tenant, and says how many and whether that was all; call it, each time in a transaction of its own, until it was. Between calls the caller rests, three times as long as a call took if nobody else shall notice. integration.purge_receipts has the sums. Users stay, who belong to no tenant in particular. Raises 55000 for a tenant that is not deleted, 22023 for an unknown one.';
 
 revoke execute on all functions in schema tenancy from public;
 grant execute on function tenancy.purge_order(), tenancy.plan_purge(uuid), tenancy.purge_rows(uuid, regclass, bigint),
