@@ -85,34 +85,24 @@ create function campaigns.claim_due_steps(
     language plpgsql
     set search_path = pg_catalog
 as $$
-declare
-    tenant uuid;
-    left_over integer := batch;
-    claimed integer;
 begin
-    for tenant in
-        select t.id
-        from (select a.id from public.tenants a where a.status = 'active' order by random()) as t
-        cross join lateral (
-            select from campaigns.enrollments e
-            where e.tenant_id = t.id and e.status = 'active' and e.due_at <= at
-            order by e.due_at limit 1) as oldest
-    loop
-        exit when left_over <= 0;
-        return query
-            update campaigns.enrollments e
-            set claimed_until = at + lease
-            where e.tenant_id = tenant and e.id = any (array(
-                select due.id from campaigns.enrollments due
-                where due.tenant_id = tenant and due.status = 'active' and due.due_at <= at
-                  and (due.claimed_until is null or due.claimed_until <= at)
-                order by due.due_at
-                limit least(per_tenant, left_over)
-                for no key update skip locked))
-            returning e.tenant_id, e.id, e.step_id, e.due_at;
-        get diagnostics claimed = row_count;
-        left_over := left_over - claimed;
-    end loop;
+    return query
+        update campaigns.enrollments e
+        set claimed_until = at + lease
+        where e.ctid = any (array(  -- locked, so they stay where they are
+            select due.ctid
+            from (select unnest(array_shuffle(array(
+                      select a.id from public.tenants a where a.status = 'active'))) as id) as t
+            cross join lateral (
+                select mine.ctid
+                from campaigns.enrollments mine
+                where mine.tenant_id = t.id and mine.status = 'active' and mine.due_at <= at
+                  and (mine.claimed_until is null or mine.claimed_until <= at)
+                order by mine.due_at
+                limit per_tenant
+                for no key update skip locked) as due
+            limit batch))
+        returning e.tenant_id, e.id, e.step_id, e.due_at;
 end
 $$;
 comment on function campaigns.claim_due_steps(integer, integer, timestamptz, interval) is
