@@ -100,6 +100,17 @@ def test_the_lab_end_to_end(home: Path, run: Callable[..., subprocess.CompletedP
     assert "campaigns.leads leaks" in broken.stdout
 
 
+def test_a_locked_warehouse_is_told_without_frames(
+    home: Path, run: Callable[..., subprocess.CompletedProcess]
+) -> None:
+    """After the lab, whose database is still there."""
+    with duckdb.connect(home / "warehouse.duckdb"):
+        failed = run(*LAB, "analytics_sync")
+    assert failed.returncode != 0
+    assert f"is in use by process {os.getpid()}" in failed.stdout
+    assert 'File "' not in failed.stdout
+
+
 def test_definitions_validate(run: Callable[..., subprocess.CompletedProcess]) -> None:
     validated = run("dagster", "definitions", "validate")
     assert validated.returncode == 0, validated.stdout
@@ -122,17 +133,6 @@ def test_a_sync_before_any_build_says_to_build(
     failed = run(*LAB, "analytics_sync", OLTP_LAB_HOME=str(tmp_path))
     assert failed.returncode != 0
     assert "oltp_lab holds no schema yet: run the job `build` first" in failed.stdout
-    assert 'File "' not in failed.stdout
-
-
-def test_a_locked_warehouse_is_told_without_frames(
-    run: Callable[..., subprocess.CompletedProcess], tmp_path: Path
-) -> None:
-    assert run(*LAB, "build", OLTP_LAB_HOME=str(tmp_path)).returncode == 0
-    with duckdb.connect(tmp_path / "warehouse.duckdb"):
-        failed = run(*LAB, "analytics_sync", OLTP_LAB_HOME=str(tmp_path))
-    assert failed.returncode != 0
-    assert f"is in use by process {os.getpid()}" in failed.stdout
     assert 'File "' not in failed.stdout
 
 
