@@ -12,7 +12,7 @@ export OLTP_LAB_SCALE := $(SCALE)
 export PYTHONWARNINGS := ignore:Function `job_execute_command` is superseded
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint ui bench up down psql clean
+.PHONY: help lab test lint docs ui bench up down psql clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 8
@@ -35,6 +35,9 @@ lint: .venv/installed ## Style and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+
+docs: .venv/installed ## Write the generated pages of docs/ anew
+	@$(BIN)/python -m oltp_lab.schema.interface docs/interface.md
 
 ui: .venv/installed ## Open the Dagster UI
 	@$(BIN)/dagster dev
