@@ -31,10 +31,12 @@ lab: .venv/installed ## Build, load, measure, sync and report   [SCALE=smoke|cha
 test: .venv/installed ## Run every test
 	@$(BIN)/python -m pytest
 
-lint: .venv/installed ## Style and types
+lint: .venv/installed ## Style and types, of Python and SQL
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+	@$(BIN)/squawk 'sql/schema/**/*.sql' 'sql/operations/*.sql'
+	@$(BIN)/python -m oltp_lab_tests.lint
 
 docs: .venv/installed ## Write the generated pages of docs/ anew
 	@$(BIN)/python -m oltp_lab.schema.interface docs/interface.md
