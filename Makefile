@@ -24,7 +24,7 @@ help: ## What can be made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
-lab: .venv/installed ## Build, load, measure, sync and report   [SCALE=smoke|challenge]
+lab: .venv/installed ## Build, load, measure, sync and report   [SCALE=smoke|challenge|enterprise]
 	@$(BIN)/dagster job execute -m oltp_lab.definitions -j lab
 	@$(BIN)/python -m oltp_lab.findings
 

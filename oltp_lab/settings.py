@@ -9,7 +9,7 @@ from pathlib import Path
 
 from oltp_lab.errors import LabError
 
-SCALES = ("smoke", "challenge")
+SCALES = ("smoke", "challenge", "enterprise")
 
 
 @dataclass(frozen=True)

@@ -81,8 +81,9 @@ def _attack_table(
     for attack in attacks:
         if attack.names_tenant and not target.tenant:
             continue
-        for key in target.foreign_keys if attack.each_foreign_key else (None,):
-            yield _probe(attacker, target, attack, victims, key)
+        for key in attack.aims(target):
+            aimed = _referring(witness, target, victims, key) if key else victims
+            yield _probe(attacker, target, attack, aimed, key)
 
 
 def _structure(target: Target) -> Probe:
@@ -120,6 +121,15 @@ def _victims(witness: psycopg.Connection, target: Target) -> Victims:
     return Victims(own, victim, fetch("row", own)[0], fetch("row", victim)[0])
 
 
+def _referring(
+    witness: psycopg.Connection, target: Target, victims: Victims, key: ForeignKey
+) -> Victims:
+    """A victim's row whose reference is not null, or there would be nothing to refuse."""
+    query = target.compose(sql.queries("isolation/catalog.sql")["referring_row"], key)
+    (row,) = witness.execute(query, [victims.own]).fetchone() or (None,)
+    return replace(victims, victim_row=row)
+
+
 def _probe(
     attacker: psycopg.Connection,
     target: Target,
@@ -128,7 +138,7 @@ def _probe(
     key: ForeignKey | None,
 ) -> Probe:
     """Run one attack and roll it back."""
-    statement = target.compose(attack.statement)
+    statement = target.compose(attack.statement, key)
     name = f"{attack.name} {key.name}" if key else attack.name
     planned = Probe(target.label, name, ROLE, statement.as_string(attacker), NOT_PROVEN, "")
     if victims.victim_row is None or (target.tenant and victims.own_row is None):
@@ -158,7 +168,7 @@ def _judge_error(planned: Probe, attack: Attack, error: psycopg.Error) -> Probe:
     detail = f"{code} {error.diag.message_primary or error}"
     if code in attack.refused_with:
         return replace(planned, outcome=HELD, detail=detail)
-    if code.startswith(_INTEGRITY_VIOLATION) and not attack.each_foreign_key:
+    if code.startswith(_INTEGRITY_VIOLATION) and not attack.for_each:
         return replace(planned, outcome=LEAKED, detail=f"only a constraint refused it: {detail}")
     return replace(planned, detail=detail)
 
@@ -174,9 +184,11 @@ def _sees_own(attacker: psycopg.Connection, target: Target, victims: Victims) ->
 
 
 def _crossing_row(target: Target, victims: Victims, key: ForeignKey) -> dict[str, Any]:
-    """One's own row under a new key, whose reference is the victim's."""
+    """One's own row under new keys, whose reference is the victim's."""
     assert victims.own_row is not None and victims.victim_row is not None
-    fresh = {"id": str(uuid.uuid4())} if "id" in target.columns else {}
+    fresh: dict[str, Any] = dict.fromkeys(target.numbers, 2**31 - 1)
+    if "id" in target.columns:
+        fresh["id"] = str(uuid.uuid4())
     return {
         **victims.own_row,
         **fresh,

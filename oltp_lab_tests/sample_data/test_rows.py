@@ -30,7 +30,7 @@ STATUSES: list[tuple[LiteralString, str]] = [
         "cancelled draft finished paused running scheduled",
     ),
     ("select distinct status from campaigns.enrollments", "active completed stopped"),
-    ("select distinct status from campaigns.step_executions", "failed sent skipped"),
+    ("select distinct status from campaigns.step_executions", "passed sent skipped"),
     (
         "select distinct status from campaigns.leads",
         "bounced complained contacted engaged new replied unsubscribed",
@@ -39,6 +39,24 @@ STATUSES: list[tuple[LiteralString, str]] = [
         "select distinct kind from campaigns.events",
         "bounced clicked complained delivered opened replied sent unsubscribed",
     ),
+    (
+        "select distinct status from billing.subscriptions",
+        "active canceled incomplete incomplete_expired past_due paused trialing unpaid",
+    ),
+    (
+        "select distinct kind from billing.subscription_changes",
+        "add_on cancellation created plan renewed resumed scheduled status",
+    ),
+    ("select distinct status from billing.invoices", "open paid uncollectible void"),
+    (
+        "select distinct reason from billing.invoices",
+        "subscription_create subscription_cycle subscription_update",
+    ),
+    ("select distinct kind from billing.invoice_lines", "balance charge credit"),
+    ("select distinct status from billing.payments", "failed pending succeeded"),
+    ("select distinct status from billing.payment_attempts", "failed pending succeeded"),
+    ("select distinct status from billing.refunds", "failed pending succeeded"),
+    ("select distinct status from billing.webhook_events", "failed pending processed"),
 ]
 
 

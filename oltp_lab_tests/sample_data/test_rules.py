@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -12,7 +13,11 @@ from oltp_lab.sample_data import rules
 from oltp_lab.servers import Database
 
 HERE = Path(__file__).parent
-BREAKAGES = sql.queries(str(HERE / "breakages.sql"))
+BREAKAGES: dict[str, LiteralString] = {
+    name: statement
+    for file in sorted(HERE.glob("breakages*.sql"))
+    for name, statement in sql.queries(str(file)).items()
+}
 
 
 @pytest.fixture

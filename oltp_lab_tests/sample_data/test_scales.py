@@ -1,5 +1,6 @@
 """Scales that cannot be are refused in one line; those of the settings can be."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,11 @@ def test_challenge_is_what_was_asked_for() -> None:
     assert (found.running_campaigns, found.sending_tenants) == (5_000, 500)
     assert found.leads == 100_000
     assert found.users * 100 >= found.tenants * 1_000
+
+
+def test_enterprise_is_ten_times_the_challenge() -> None:
+    challenge, enterprise = asdict(scales.sizes("challenge")), asdict(scales.sizes("enterprise"))
+    assert all(enterprise[name] >= 10 * size for name, size in challenge.items())
 
 
 def test_a_scale_is_added_by_a_few_lines(write) -> None:

@@ -114,3 +114,15 @@ def test_long_intervals_are_equal_on_both_sides(
         platform.execute("update campaigns.steps set delay = '3 years 5 mons 9 days 00:00:01.25'")
     sync(connection, oltp)
     assert reconcile(connection, oltp)["campaigns.steps"].differences == ()
+
+
+def test_infinite_times_are_equal_on_both_sides(
+    oltp: Database, connection: DuckDBPyConnection
+) -> None:
+    with oltp.connect("lab_platform") as platform:
+        platform.execute(
+            "update campaigns.enrollments set due_at = 'infinity', updated_at = '-infinity'"
+        )
+    sync(connection, oltp)
+    assert reconcile(connection, oltp)["campaigns.enrollments"].differences == ()
+    assert count(connection, "enrollments", "due_at = 'infinity'") > 0

@@ -7,6 +7,10 @@ select n.nspname as schema, c.relname as name,
                     and not a.attisdropped) end as tenant,
        (select array_agg(a.attname::text order by a.attnum) from pg_attribute a
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '') as columns,
+       array(select distinct a.attname::text from pg_index i
+             join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
+             where i.indrelid = c.oid and i.indisunique
+               and a.atttypid in ('integer'::regtype, 'bigint'::regtype)) as numbers,
        c.relrowsecurity as enabled,
        c.relforcerowsecurity as forced,
        exists (select from pg_policy p where p.polrelid = c.oid) as has_policy
@@ -22,7 +26,9 @@ order by 1, 2;
 -- Columns that refer to another row of a tenant, the tenant's own column left out.
 select k.conname::text as name, n.nspname as schema, c.relname as table_name,
        (select array_agg(a.attname::text order by a.attnum) from pg_attribute a
-        where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> 'tenant_id') as columns
+        where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> 'tenant_id') as columns,
+       (select bool_and(has_column_privilege('lab_app', k.conrelid, a.attnum, 'update')) from pg_attribute a
+        where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> 'tenant_id') as updatable
 from pg_constraint k
 join pg_class c on c.oid = k.conrelid
 join pg_namespace n on n.oid = c.relnamespace
@@ -33,11 +39,26 @@ where k.contype = 'f' and k.conparentid = 0
 order by 1;
 
 -- name: pair
--- Two tenants that have rows in the table, off both ends of its key.
-select min({tenant}::text)::uuid as own, max({tenant}::text)::uuid as victim from {table};
+-- Two tenants that have rows in the table. The attacker's is active if one is: suspension would refuse
+-- what the policy under attack has to refuse.
+with present as (
+    select distinct {tenant} as tenant_id from {table} where {tenant} is not null
+), own as (
+    select p.tenant_id from present p
+    left join public.tenants t on t.id = p.tenant_id
+    order by coalesce(t.status = 'active', false) desc, p.tenant_id
+    limit 1
+)
+select own.tenant_id,
+       (select p.tenant_id from present p where p.tenant_id <> own.tenant_id order by p.tenant_id desc limit 1)
+from own;
 
 -- name: row
 select to_jsonb(t) from {table} t where {tenant} = %s limit 1;
+
+-- name: referring_row
+-- A row of another tenant that refers to something.
+select to_jsonb(t) from {table} t where {tenant} <> %s and ({reference}) is not null limit 1;
 
 -- name: any_row
 select to_jsonb(t) from {table} t limit 1;

@@ -5,10 +5,12 @@ create function billing.mrr(at timestamptz default now())
     language sql stable
 begin atomic
     select latest.plan_key, count(*), sum(latest.mrr_cents)::bigint
-    from (select distinct on (c.tenant_id, c.subscription_id) c.plan_key, c.mrr_cents
+    from (-- Added up, not the last value: changes of one moment have no order.
+          select (array_agg(c.plan_key order by c.occurred_at desc, c.id desc))[1] as plan_key,
+                 sum(c.mrr_delta_cents) as mrr_cents
           from billing.subscription_changes c
           where c.occurred_at <= at
-          order by c.tenant_id, c.subscription_id, c.occurred_at desc, c.id desc) as latest
+          group by c.tenant_id, c.subscription_id) as latest
     where latest.mrr_cents > 0
     group by latest.plan_key
     order by 3 desc, 1;

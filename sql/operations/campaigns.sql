@@ -60,10 +60,16 @@ as $$
 declare
     unfinished record;
 begin
+    -- Whoever adds a step has finished, or waits until it runs.
+    perform from campaigns.campaigns c where c.tenant_id = tenant and c.id = campaign for no key update;
+    if not found then
+        raise exception 'campaign % does not exist', campaign using errcode = 'no_data_found';
+    end if;
     select coalesce(count(*), 0) as steps,
            min(s.position) filter (where s.kind = 'action' and not exists (
                select from campaigns.template_versions v
-               where v.tenant_id = tenant and v.template_id = s.template_id)) as without_content,
+               join campaigns.templates t on t.tenant_id = v.tenant_id and t.id = v.template_id
+               where v.tenant_id = tenant and v.template_id = s.template_id and t.status <> 'archived')) as without_content,
            min(s.position) filter (where s.kind = 'condition' and not exists (
                select from campaigns.step_conditions c
                where c.tenant_id = tenant and c.step_id = s.id)) as without_condition
@@ -73,7 +79,7 @@ begin
         raise exception 'campaign % has no steps', campaign using errcode = 'object_not_in_prerequisite_state';
     elsif unfinished.without_content is not null then
         raise exception 'step % of campaign % has no content', unfinished.without_content, campaign
-            using errcode = 'object_not_in_prerequisite_state', hint = 'give it a template that has a version';
+            using errcode = 'object_not_in_prerequisite_state', hint = 'give it a template that has a version and is not archived';
     elsif unfinished.without_condition is not null then
         raise exception 'step % of campaign % asks nothing', unfinished.without_condition, campaign
             using errcode = 'object_not_in_prerequisite_state', hint = 'give it a condition';

@@ -67,7 +67,7 @@ begin
             raise exception 'step % is not of campaign %', after, campaign using errcode = 'foreign_key_violation';
         end if;
     end if;
-    if (parent_kind = 'condition') is not distinct from (on_branch = 'next') then
+    if coalesce(parent_kind = 'condition', false) = (on_branch = 'next') then
         raise exception 'a step goes on from a condition with yes or no, and from any other with next, not with %', on_branch
             using errcode = 'invalid_parameter_value';
     end if;
@@ -98,6 +98,14 @@ begin
     if not found then
         raise exception 'step % does not exist or is no condition', step using errcode = 'foreign_key_violation';
     end if;
+    perform from campaigns.steps s
+    join campaigns.campaigns c on c.tenant_id = s.tenant_id and c.id = s.campaign_id
+    where s.tenant_id = tenant and s.id = step and c.status in ('draft', 'scheduled', 'paused')
+    for no key update of c;
+    if not found then
+        raise exception 'the campaign of step % runs or has ended: its steps cannot be changed', step
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
     insert into campaigns.step_conditions (tenant_id, step_id, event_kind, negated, within_days)
     values (tenant, step, event, is_negated, days)
     returning id into added;
@@ -105,7 +113,7 @@ begin
 end
 $$;
 comment on function campaigns.add_condition(uuid, uuid, text, boolean, integer) is
-    'lab_app: one more question that must hold for the yes of a condition: (not) opened, clicked or replied, within days or ever.';
+    'lab_app: one more question that must hold for the yes of a condition, while the campaign does not run: (not) opened, clicked or replied, within days or ever.';
 
 -- Templates ------------------------------------------------------------------------------------------
 
@@ -200,9 +208,11 @@ begin
     inserted := 0;
     updated := 0;
     with given as (
+        -- In one order, so that two imports cannot deadlock; of one address, what comes last holds.
         select distinct on (lower(p.email)) p.email, p.first_name, p.last_name, coalesce(p.custom_fields, '{}') as custom_fields
-        from jsonb_to_recordset(people) as p (email text, first_name text, last_name text, custom_fields jsonb)
-        order by lower(p.email)
+        from rows from (jsonb_to_recordset(people) as (email text, first_name text, last_name text, custom_fields jsonb))
+            with ordinality as p (email, first_name, last_name, custom_fields, place)
+        order by lower(p.email), p.place desc
     ), written as (
         insert into campaigns.leads as l (tenant_id, email, first_name, last_name, custom_fields, created_at, updated_at)
         select tenant, g.email, g.first_name, g.last_name, g.custom_fields, at, at from given g
@@ -239,6 +249,8 @@ create function campaigns.erase_lead(tenant uuid, lead uuid, at timestamptz defa
     set search_path = pg_catalog
 as $$
 begin
+    -- Nothing is sent or recorded meanwhile that would refer to what goes.
+    perform from campaigns.enrollments e where e.tenant_id = tenant and e.lead_id = lead order by e.id for update;
     delete from campaigns.events v where v.tenant_id = tenant and v.lead_id = lead;
     delete from campaigns.step_executions x using campaigns.enrollments e
     where e.tenant_id = tenant and e.lead_id = lead and x.tenant_id = tenant and x.enrollment_id = e.id;

@@ -18,8 +18,12 @@ create function campaigns.suppress(
         insert into campaigns.suppressions as s (tenant_id, email_norm, reason, expires_at, created_at)
         values (tenant, lower(address), why, until, at)
         on conflict (tenant_id, email_norm) do update
-        set reason = excluded.reason, expires_at = excluded.expires_at, created_at = excluded.created_at
-        where s.expires_at is not null;  -- what never ends is not weakened
+        -- What still holds is never weakened: the later end, and what a person or their server asked for.
+        set reason = case when excluded.reason = 'manual' and (s.expires_at is null or s.expires_at > at)
+                          then s.reason else excluded.reason end,
+            expires_at = nullif(greatest(coalesce(s.expires_at, 'infinity'), coalesce(excluded.expires_at, 'infinity')),
+                                'infinity'),
+            created_at = case when s.expires_at <= at then excluded.created_at else s.created_at end;
         update campaigns.enrollments e
         set status = 'stopped', stop_reason = 'suppressed', due_at = null, deferred_for = null, deferred_since = null,
             updated_at = at
@@ -50,6 +54,7 @@ create function campaigns.expire_suppressions(batch integer default 1000, at tim
             delete from campaigns.suppressions s
             where (s.tenant_id, s.id) in (
                 select e.tenant_id, e.id from campaigns.suppressions e where e.expires_at <= at limit batch)
+              and s.expires_at <= at  -- again: it may have been renewed meanwhile
             returning 1)
         select count(*) from gone;
     end;
@@ -81,6 +86,12 @@ declare
     complained bigint;
     reason text;
 begin
+    -- One at a time, and each counts what those before it counted.
+    perform from campaigns.campaigns c
+    where c.tenant_id = tenant and c.id = campaign and c.status = 'running' for no key update;
+    if not found then
+        return false;
+    end if;
     select coalesce(sum(c.total) filter (where c.kind = 'sent'), 0),
            coalesce(sum(c.total) filter (where c.kind = 'bounced'), 0),
            coalesce(sum(c.total) filter (where c.kind = 'complained'), 0)
@@ -90,11 +101,6 @@ begin
                    when bounced * 100 >= sent * 8 then 'bounces'
                    when complained * 1000 >= sent * 15 then 'complaints' end;
     if reason is null then
-        return false;
-    end if;
-    perform from campaigns.campaigns c
-    where c.tenant_id = tenant and c.id = campaign and c.status = 'running' for no key update;
-    if not found then
         return false;
     end if;
     perform campaigns.pause_campaign(tenant, campaign, reason, at);
@@ -139,6 +145,12 @@ begin
         return recorded;  -- an out-of-office reply says nothing of the lead
     end if;
 
+    if event_kind in ('bounced', 'complained') then
+        -- First, since who ends a campaign locks it before its enrollments.
+        perform campaigns.pause_if_harmful(tenant, campaign, at);
+        perform infrastructure.record_delivery_outcome(
+            tenant, mail.email_account_id, case event_kind when 'bounced' then 'hard_bounced' else event_kind end, at);
+    end if;
     perform campaigns.move_lead(tenant, lead, event_kind, at);
     if event_kind = 'replied' then
         perform campaigns.stop_enrollments(tenant, lead, event_kind, at);
@@ -146,11 +158,6 @@ begin
         perform campaigns.stop_enrollments(tenant, lead, event_kind, at);
         select l.email_norm into address from campaigns.leads l where l.tenant_id = tenant and l.id = lead;
         perform campaigns.suppress(tenant, address, event_kind, null, at);
-    end if;
-    if event_kind in ('bounced', 'complained') then
-        perform infrastructure.record_delivery_outcome(
-            tenant, mail.email_account_id, case event_kind when 'bounced' then 'hard_bounced' else event_kind end, at);
-        perform campaigns.pause_if_harmful(tenant, campaign, at);
     end if;
     return recorded;
 end
@@ -168,4 +175,5 @@ comment on function campaigns.unsubscribe(uuid, uuid, uuid, uuid, timestamptz) i
 revoke execute on all functions in schema campaigns from public;
 grant execute on all functions in schema campaigns to lab_app;
 revoke execute on function campaigns.expire_suppressions(integer, timestamptz),
+    campaigns.pause_if_harmful(uuid, uuid, timestamptz),
     campaigns.start_scheduled_campaigns(integer, timestamptz) from lab_app;

@@ -98,3 +98,15 @@ from (
 ) as events, scale
 where place <= greatest(10, running_campaigns / 100)
 order by at, n;
+
+-- What is left of tenants that were purged in the last year.
+insert into integration.purge_receipts (tenant_id, table_name, position, removed, began_at, finished_at)
+select pg_temp.key(began - pg_temp.days(100), h), purged.table_name, position, 1 + (h >> 40 & 255) % most,
+       pg_temp.at(began), pg_temp.at(began + position * 1000)
+from scale
+cross join generate_series(1, 2 + tenants / 200) as n
+cross join lateral (select pg_temp.draw('purged tenants', n, seed) as h) as drawn
+cross join lateral (select as_of - pg_temp.days(1 + 364 * pg_temp.share(h)) as began) as dated
+cross join unnest(array['campaigns.events', 'campaigns.leads', 'users.tenant_users', 'public.tenants'],
+                  array[4000, 500, 5, 1]) with ordinality as purged (table_name, most, position)
+order by began, n, position;

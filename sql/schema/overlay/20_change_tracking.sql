@@ -13,21 +13,23 @@ end
 $$;
 comment on function lab.stamp_change() is 'Stamps the row with the current top-level transaction id.';
 
--- As the owner: nobody may write a tombstone but by deleting a row. The row's keys come as
--- arguments, tenant first, since tenants call theirs id.
+-- As the owner: nobody may write a tombstone but by deleting a row. Each branch is planned only where it
+-- is taken, so neither needs the other's column.
 create function lab.bury() returns trigger
     language plpgsql
     security definer
     set search_path = pg_catalog, pg_temp
 as $$
 begin
-    insert into integration.tombstones (tenant_id, table_name, row_id)
-    select (gone.row ->> tg_argv[1])::uuid, tg_argv[0], (gone.row ->> 'id')::uuid
-    from (select to_jsonb(old) as row) as gone;
+    if tg_argv[1] = 'id' then
+        insert into integration.tombstones (tenant_id, table_name, row_id) values (old.id, tg_argv[0], old.id);
+    else
+        insert into integration.tombstones (tenant_id, table_name, row_id) values (old.tenant_id, tg_argv[0], old.id);
+    end if;
     return null;
 end
 $$;
-comment on function lab.bury() is 'Leaves a tombstone for a deleted row; arguments: table, column of the tenant.';
+comment on function lab.bury() is 'Leaves a tombstone for a deleted row; arguments: table, and the column of the tenant (tenants call theirs id).';
 
 do $$
 declare

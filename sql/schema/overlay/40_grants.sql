@@ -16,11 +16,12 @@ grant select on lab.incarnation, lab.builds, lab.shared_tables, lab.transitions
 grant select, insert, update, delete on all tables in schema campaigns to lab_app;
 grant select on public.tenants, users.users, users.tenant_users to lab_app;
 
--- Sign-up, log-in and tenant switching.
+-- Sign-up, log-in, tenant switching, and who belongs to a tenant.
 grant select, insert, update, delete on all tables in schema auth to lab_auth;
 grant select, insert, update on users.users to lab_auth;
-grant select, insert, update on users.tenant_users to lab_auth;
-grant select, insert on public.tenants to lab_auth;
+grant select, insert, delete, update (roles, updated) on users.tenant_users to lab_auth;
+-- The update locks: a policy lets no change through.
+grant select, insert (id, name), update (updated) on public.tenants to lab_auth;
 
 -- Workers that cross tenants.
 grant select, insert, update, delete on all tables in schema public, users, auth, campaigns to lab_platform;

@@ -12,3 +12,4 @@ grant insert on integration.outbox to lab_app;
 grant select, insert, update, delete
     on integration.notifications, integration.notification_preferences, integration.outbox to lab_platform;
 grant select on integration.notifications, integration.notification_preferences to lab_analytics;
+grant select, insert, update on integration.purge_receipts to lab_platform;

@@ -48,7 +48,7 @@ comment on column campaigns.campaigns.window_start is 'Local time from which mai
 comment on column campaigns.campaigns.window_end is 'Local time until which mails may be sent.';
 comment on column campaigns.campaigns.window_days is 'ISO days of the week (1 is Monday) on which mails may be sent.';
 comment on column campaigns.campaigns.daily_cap is 'Most mails a day (UTC); null is no cap.';
-comment on column campaigns.campaigns.pause_reason is 'Why it is paused: a person''s words, bounces or complaints.';
+comment on column campaigns.campaigns.pause_reason is 'Why it is paused: a person''s words, bounces or complaints; of a draft, why it could not start.';
 comment on column campaigns.campaigns.scheduled_at is 'When it is to start.';
 comment on column campaigns.campaigns.started_at is 'When it first ran.';
 comment on column campaigns.campaigns.finished_at is 'When it finished or was cancelled.';
@@ -169,6 +169,7 @@ create table campaigns.steps (
     constraint steps_kind_check check (kind in ('action', 'condition', 'wait')),
     constraint steps_branch_check check (branch in ('next', 'yes', 'no')),
     constraint steps_template_check check (kind = 'action' or template_id is null),
+    constraint steps_first_check check (parent_id is not null or branch = 'next'),
     constraint steps_position_check check (position > 0),
     constraint steps_delay_check check (delay >= '0')
 );
@@ -309,6 +310,7 @@ create table campaigns.enrollments (
     step_id        uuid,
     rotation       integer not null default 1,
     due_at         timestamptz,
+    claimed_until  timestamptz,
     deferred_for   text,
     deferred_since timestamptz,
     created_at     timestamptz not null default now(),
@@ -327,7 +329,7 @@ create table campaigns.enrollments (
     constraint enrollments_stop_check check ((status = 'stopped') = (stop_reason is not null)),
     constraint enrollments_deferred_check check ((deferred_for is null) = (deferred_since is null)),
     constraint enrollments_rotation_check check (rotation > 0)
-) with (fillfactor = 90);
+) with (fillfactor = 70);  -- room on the page for claims, which take neighbours together
 create index enrollments_lead_idx on campaigns.enrollments (tenant_id, lead_id);
 comment on index campaigns.enrollments_lead_idx is 'A lead''s enrollments, and the foreign key to leads.';
 create index enrollments_due_idx on campaigns.enrollments (tenant_id, due_at) where status = 'active';
@@ -344,8 +346,9 @@ comment on column campaigns.enrollments.stop_reason is 'Why it was stopped: repl
 comment on column campaigns.enrollments.step_id is 'The step that is to be executed next.';
 comment on column campaigns.enrollments.rotation is 'Pass through the campaign, from 1.';
 comment on column campaigns.enrollments.due_at is 'When that step is due, infinity while its campaign does not run; null unless active.';
+comment on column campaigns.enrollments.claimed_until is 'Until when a worker has it to execute that step; null, or past, when none has.';
 comment on column campaigns.enrollments.deferred_for is 'Why the step was put off when it last came up; null unless it was.';
-comment on column campaigns.enrollments.deferred_since is 'When the step was first due, if it was put off since.';
+comment on column campaigns.enrollments.deferred_since is 'When the step was first put off; three days later a refused send is skipped.';
 comment on column campaigns.enrollments.created_at is 'When the lead was enrolled.';
 comment on column campaigns.enrollments.updated_at is 'When it last changed.';
 comment on column campaigns.enrollments.change_xid is 'Transaction that last inserted or updated the row.';

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from oltp_lab.servers import Database
+from oltp_lab_tests.tenancy.world import World, call
 
 STATUSES = ("created", "active", "suspended", "deleted")
 ALLOWED = {
@@ -21,8 +22,8 @@ ALLOWED = {
 
 
 @pytest.fixture
-def platform(database: Database):
-    with database.connect("lab_platform") as connection:
+def platform(shared: Database):
+    with shared.connect("lab_platform") as connection:
         yield connection
 
 
@@ -65,19 +66,19 @@ def test_an_unknown_tenant_raises_as_on_nile(platform: psycopg.Connection) -> No
 
 
 def test_a_user_creates_a_tenant_and_belongs_to_it(
-    database: Database, platform: psycopg.Connection
+    shared: Database, platform: psycopg.Connection
 ) -> None:
     user = uuid.uuid4()
     platform.execute("insert into users.users (id, email) values (%s, 'ada@acme.example')", [user])
     platform.commit()
-    with database.connect("lab_auth") as auth:
+    with shared.connect("lab_auth") as auth:
         tenant = _value(auth, "select tenancy.create_tenant('Acme', %s)", user)
         assert auth.execute("select id, status from public.tenants").fetchall() == [
             (tenant, "created")
         ]
         auth.execute("select lab.enter_tenant(null, %s)", [uuid.uuid4()])
         assert auth.execute("select id from public.tenants").fetchall() == []
-    with database.connect("lab_app") as app:
+    with shared.connect("lab_app") as app:
         app.execute("select lab.enter_tenant(%s)", [tenant])
         assert app.execute("select email from users.users").fetchall() == [("ada@acme.example",)]
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -85,11 +86,11 @@ def test_a_user_creates_a_tenant_and_belongs_to_it(
 
 
 def test_the_context_ends_with_the_transaction(
-    database: Database, platform: psycopg.Connection
+    shared: Database, platform: psycopg.Connection
 ) -> None:
     tenant = _tenant(platform)
     platform.commit()
-    with database.connect("lab_app") as app:
+    with shared.connect("lab_app") as app:
         app.execute("select lab.enter_tenant(%s)", [tenant])
         assert app.execute("select id from public.tenants").fetchall() == [(tenant,)]
         app.commit()
@@ -113,11 +114,11 @@ def test_writes_are_stamped_with_the_top_level_transaction(platform: psycopg.Con
 
 
 def test_deletes_leave_tombstones_that_the_application_cannot_forge(
-    database: Database, platform: psycopg.Connection
+    shared: Database, platform: psycopg.Connection
 ) -> None:
     tenant = _tenant(platform)
     platform.commit()
-    with database.connect("lab_app") as app:
+    with shared.connect("lab_app") as app:
         app.execute("select lab.enter_tenant(%s)", [tenant])
         lead = _value(
             app,
@@ -134,27 +135,55 @@ def test_deletes_leave_tombstones_that_the_application_cannot_forge(
                 [tenant, lead],
             )
     found = platform.execute(
-        "select tenant_id, table_name, row_id from integration.tombstones"
+        "select tenant_id, table_name, row_id from integration.tombstones where tenant_id = %s",
+        [tenant],
     ).fetchall()
     assert found == [(tenant, "campaigns.leads", lead)]
 
 
-def test_stamped_updates_stay_hot(platform: psycopg.Connection, database: Database) -> None:
-    tenant = _tenant(platform)
-    platform.execute(
-        "insert into campaigns.leads (tenant_id, email) values (%s, 'a@b.example')", [tenant]
-    )
-    platform.commit()
-    for _ in range(3):
+def test_stamped_updates_stay_hot(database: Database) -> None:
+    with database.connect("lab_platform", autocommit=True) as platform:
+        tenant = _tenant(platform)
         platform.execute(
-            "update campaigns.leads set first_name = 'Ada' where tenant_id = %s", [tenant]
+            "insert into campaigns.leads (tenant_id, email) values (%s, 'a@b.example')", [tenant]
         )
-        platform.commit()
-    platform.execute("select pg_stat_force_next_flush()")
-    platform.commit()
-    updated, hot = platform.execute(
-        "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables"
-        " where relid = 'campaigns.leads'::regclass"
-    ).fetchone() or (0, 0)
-    assert updated == 3
-    assert hot == 3
+        for _ in range(3):
+            platform.execute(
+                "update campaigns.leads set first_name = 'Ada' where tenant_id = %s", [tenant]
+            )
+        platform.execute("select pg_stat_force_next_flush()")
+        found = platform.execute(
+            "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables"
+            " where relid = 'campaigns.leads'::regclass"
+        ).fetchone()
+    assert found == (3, 3)
+
+
+def test_a_status_is_reached_once_in_a_race(world: World) -> None:
+    for status in ("suspended", "deleted"):
+        tenant = world.tenant(world.user())
+        outcomes = world.race("lab_platform", [lambda c: call(c, "set_status", tenant, status)] * 3)  # noqa: B023
+        assert outcomes == ["23514", "23514", "ok"]
+
+
+def test_only_the_platform_moves_a_tenant(world: World) -> None:
+    owner = world.user()
+    tenant = world.tenant(owner)
+    for role in ("lab_app", "lab_auth"):
+        with world.database.connect(role, autocommit=True) as connection:
+            connection.execute("select set_config('nile.tenant_id', %s, false)", [str(tenant)])
+            for statement in (
+                f"select tenancy.suspend_tenant('{tenant}')",
+                "update public.tenants set status = 'suspended'",
+                "delete from public.tenants",
+            ):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute(statement)  # type: ignore[arg-type]
+
+
+def test_nobody_unknown_creates_a_tenant(world: World) -> None:
+    gone = world.user()
+    world.platform.execute("update users.users set deleted = now() where id = %s", [gone])
+    for user in (gone, uuid.uuid4()):
+        with pytest.raises(psycopg.errors.ForeignKeyViolation, match="does not exist"):
+            call(world.auth, "create_tenant", "Acme", user)
