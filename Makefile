@@ -40,6 +40,7 @@ lint: .venv/installed ## Style and types, of Python and SQL
 
 docs: .venv/installed ## Write the generated pages of docs/ anew
 	@$(BIN)/python -m oltp_lab.schema.interface docs/interface.md
+	@$(BIN)/python -m oltp_lab.findings.challenge docs/challenge.md
 
 ui: .venv/installed ## Open the Dagster UI
 	@$(BIN)/dagster dev
