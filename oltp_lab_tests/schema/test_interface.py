@@ -72,5 +72,5 @@ def test_it_says_what_a_role_may_do(page: str) -> None:
     rights = page.partition("## Table rights\n")[2]
     assert _cells(rights, "### lab_app", "campaigns") == ["campaigns", *["all"] * 4]
     assert "prices only (active_until)" in _cells(rights, "### lab_platform", "billing")[3]
-    assert _cells(rights, "### lab_auth", "public") == ["public", "all", "all", "", ""]
+    assert _cells(rights, "### lab_app", "public") == ["public", "all", "", "", ""]
     assert "`(id = current tenant)`" in page
