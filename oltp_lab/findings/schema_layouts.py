@@ -131,8 +131,7 @@ def _levels(tables: Sequence[Table]) -> dict[str, int]:
 
 
 def _route(name: str, target: str, levels: dict[str, int]) -> list[str]:
-    """A table, where its line passes the columns between, and what it leads to; lines to one
-    table pass together."""
+    """A table, places in the columns between, its target; lines to one target share the places."""
     between = range(levels[name] - 1, levels[target], -1)
     return [name, *(f"{target}@{level}" for level in between), target]
 
@@ -203,8 +202,7 @@ def _curve(x: float, y: float, passed: list[float], target: Box) -> str:
     for at in (*passed, target.door):
         end = x - _GUTTER
         data += f"C{x - bend:.0f} {y:.1f} {end + bend:.0f} {at:.1f} {end:.0f} {at:.1f}"
-        x, y = end, at
-        if y in passed:
-            x -= _BOX
+        x, y = end - _BOX, at
+        if x > target.x:
             data += f"H{x:.0f}"
     return data + ARROW
