@@ -12,7 +12,7 @@ export OLTP_LAB_SCALE := $(SCALE)
 export PYTHONWARNINGS := ignore:Function `job_execute_command` is superseded
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint ui bench up down psql clean
+.PHONY: help lab test lint docs ui bench up down psql clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 8
@@ -31,10 +31,16 @@ lab: .venv/installed ## Build, load, measure, sync and report   [SCALE=smoke|cha
 test: .venv/installed ## Run every test
 	@$(BIN)/python -m pytest
 
-lint: .venv/installed ## Style and types
+lint: .venv/installed ## Style and types, of Python and SQL
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/pyright
+	@$(BIN)/squawk 'sql/schema/**/*.sql' 'sql/operations/*.sql'
+	@$(BIN)/python -m oltp_lab_tests.lint
+
+docs: .venv/installed ## Write the generated pages of docs/ anew
+	@$(BIN)/python -m oltp_lab.schema.interface docs/interface.md
+	@$(BIN)/python -m oltp_lab.findings.challenge docs/challenge.md
 
 ui: .venv/installed ## Open the Dagster UI
 	@$(BIN)/dagster dev

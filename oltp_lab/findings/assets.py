@@ -9,7 +9,7 @@ import psutil
 
 from oltp_lab import catalog, settings, sql
 from oltp_lab.findings import report as page
-from oltp_lab.findings import tables
+from oltp_lab.findings import schema_pictures, tables
 from oltp_lab.findings.finding import Finding
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.servers import busy
@@ -33,7 +33,8 @@ def _measured() -> Iterator[dg.AssetKey]:
     owners=["team:oltp_lab"],
     code_version=sql.content_hash("findings"),
     deps=list(_measured()),
-    description="One self-contained page of what was found, read from the measurement files.",
+    description="One self-contained page of what was found, read from the measurement files, and "
+    "of the schema, drawn from the catalog.",
 )
 def report(
     context: dg.AssetExecutionContext,
@@ -43,8 +44,11 @@ def report(
 ) -> dg.MaterializeResult:
     path = settings.load().report
     store = measurements.store()
-    found = page.write(store, path)
-    run = measurements.run(context, oltp.database(), scale.value())
+    database = oltp.database()
+    with database.connect() as connection:
+        pictures = schema_pictures.read(connection)
+    found = page.write(store, path, pictures)
+    run = measurements.run(context, database, scale.value())
     store.append("runs", [_times(context.job_name)], run=run)
     for finding in found:
         context.log.info(finding.headline)

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from oltp_lab.findings import finding, plots, tables
 from oltp_lab.findings.finding import Finding
 from oltp_lab.findings.plots import Plot
 from oltp_lab.findings.questions import QUERIES, by_section, questions, title
+from oltp_lab.findings.schema_pictures import Picture
 from oltp_lab.findings.tables import Table
 from oltp_lab.measuring.store import Measurements
 
@@ -58,13 +60,13 @@ def headlines(store: Measurements) -> list[str]:
     return [found.headline for found in read(store)]
 
 
-def write(store: Measurements, page: Path) -> list[Finding]:
-    """Write the page and return what it shows; a page appears whole or not at all.
+def write(store: Measurements, page: Path, pictures: Sequence[Picture] = ()) -> list[Finding]:
+    """Write the page and return its findings; a page appears whole or not at all.
 
     Raises LabError when it cannot be written.
     """
     found = read(store)
-    text = _render(store, found, page)
+    text = _render(store, found, page, pictures)
     draft = page.with_name(f".{page.name}.{os.getpid()}")
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +83,9 @@ def write(store: Measurements, page: Path) -> list[Finding]:
     return found
 
 
-def _render(store: Measurements, found: list[Finding], page: Path) -> str:
+def _render(
+    store: Measurements, found: list[Finding], page: Path, pictures: Sequence[Picture]
+) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE),
         autoescape=True,
@@ -98,6 +102,7 @@ def _render(store: Measurements, found: list[Finding], page: Path) -> str:
         challenge=title(),
         lab=_lab(sources),
         findings=found,
+        pictures=pictures,
         sources=sources,
         noise=_noise(store, sources),
         lines=questions(),

@@ -1,13 +1,9 @@
 """The asset ``schema``: what Dagster sees of building the database."""
 
-from collections.abc import Iterable
-
 import dagster as dg
 
-from oltp_lab import catalog
-from oltp_lab.measuring import markdown
 from oltp_lab.resources import Oltp
-from oltp_lab.schema import build
+from oltp_lab.schema import build, interface
 
 
 @dg.asset(
@@ -22,12 +18,9 @@ def schema(context: dg.AssetExecutionContext, oltp: Oltp) -> dg.MaterializeResul
     database = oltp.database()
     built = build.ensure(database)
     with database.connect() as connection:
-        tables = catalog.describe(connection).values()
+        described = interface.page(connection)
     context.log.info(
-        "schema %s: %s tables, %s",
-        built.content_hash,
-        len(tables),
-        "rebuilt" if built.rebuilt else "unchanged",
+        "schema %s: %s", built.content_hash, "rebuilt" if built.rebuilt else "unchanged"
     )
     return dg.MaterializeResult(
         metadata={
@@ -35,14 +28,9 @@ def schema(context: dg.AssetExecutionContext, oltp: Oltp) -> dg.MaterializeResul
             "content_hash": built.content_hash,
             "incarnation": built.incarnation,
             "server_version": database.server.version,
-            "tables": dg.MetadataValue.md(_table_list(tables)),
+            "interface": dg.MetadataValue.md(described),
         }
     )
-
-
-def _table_list(tables: Iterable[catalog.Table]) -> str:
-    rows = ((f"{t.schema}.{t.name}", len(t.columns), t.comment) for t in tables)
-    return markdown.table(("table", "columns", "what it holds"), rows, right=("columns",))
 
 
 assets = [schema]

@@ -12,6 +12,9 @@ from oltp_lab.servers import Database, credentials
 
 log = logging.getLogger(__name__)
 
+# What comes before the layers, as the administrator.
+PREPARATION = ("schema/session.sql", "schema/roles.sql", "schema/reset.sql")
+
 
 @dataclass(frozen=True)
 class Build:
@@ -33,7 +36,7 @@ def layers() -> list[str]:
 
 def content_hash() -> str:
     """A hash of all that the database is built from."""
-    return sql.content_hash("schema/roles.sql", "schema/reset.sql", *layers())
+    return sql.content_hash(*PREPARATION, *layers())
 
 
 def ensure(database: Database) -> Build:
@@ -61,9 +64,8 @@ def _rebuild(connection: psycopg.Connection, wanted: str) -> None:
     """Replace what the lab built here before; the caller's transaction makes it all or nothing."""
     _create_extensions(connection)
     try:
-        connection.execute("set local lock_timeout = '30s'")
-        connection.execute(sql.read("schema/roles.sql"))
-        connection.execute(sql.read("schema/reset.sql"))
+        for file in PREPARATION:
+            connection.execute(sql.read(file))
         connection.execute("set local role lab_owner")
         for file in layers():
             connection.execute(sql.read(file))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg import sql as pg
 
 from oltp_lab.errors import LabError
 from oltp_lab.schema import build
@@ -49,15 +50,19 @@ def test_locked_tables_are_named_not_waited_for(
 
 
 def test_a_role_of_somebody_else_is_not_taken_over(database: Database, editable_sql: Path) -> None:
+    comment = pg.SQL("comment on role lab_app is {}")
     with database.connect() as connection:
-        connection.execute("comment on role lab_app is 'accounting'")
+        (ours,) = connection.execute(
+            "select shobj_description('lab_app'::regrole, 'pg_authid')"
+        ).fetchone() or (None,)
+        connection.execute(comment.format("accounting"))
         connection.commit()
         try:
             (editable_sql / "operations/zz.sql").write_text("select 1;")
             with pytest.raises(LabError, match=r"role lab_app exists .* OLTP_LAB_POSTGRES_URL"):
                 build.ensure(database)
         finally:
-            connection.execute("comment on role lab_app is 'oltp_lab: the application'")
+            connection.execute(comment.format(ours))
 
 
 def test_code_hash_follows_the_files(editable_sql: Path) -> None:

@@ -26,6 +26,8 @@ BREACHES = {
     "foreign_keys_are_indexed": "create table public.breach (tenant_id uuid"
     " references public.tenants)",
     "operations_say_who_calls_them": "create function tenancy.breach() returns int return 1",
+    "operations_are_called_by_who_they_say": "grant execute on function"
+    " tenancy.suspend_tenant(uuid) to public",
 }
 
 

@@ -28,7 +28,7 @@ select
     format('{:,} rows in {} tables, {:,.0f} MB with indexes.', rows, tables, megabytes) as evidence,
     'Asked for are 2,000 tenants, 1,000 users, 5,000 campaigns and 100,000 leads.' as correctness,
     if(
-        large, 'Tenancy and campaigns are built; the other domains are open.',
+        large, 'Take the other figures of this page for figures of this size.',
         'Figures at this scale show that it works, not how it scales.'
     ) as advice,
     if(large, 'SCALE is less than challenge.', 'SCALE is challenge.') as flips

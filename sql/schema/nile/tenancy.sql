@@ -1,4 +1,6 @@
 -- What every Nile database has from the start, as Nile documents it; made here on plain PostgreSQL.
+-- Its times are in UTC, without saying so:
+-- squawk-ignore-file prefer-timestamp-tz
 
 create schema users;
 create schema auth;

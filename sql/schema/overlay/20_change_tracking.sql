@@ -18,7 +18,7 @@ comment on function lab.stamp_change() is 'Stamps the row with the current top-l
 create function lab.bury() returns trigger
     language plpgsql
     security definer
-    set search_path = pg_catalog
+    set search_path = pg_catalog, pg_temp
 as $$
 begin
     if tg_argv[1] = 'id' then

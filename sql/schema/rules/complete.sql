@@ -33,3 +33,16 @@ select p.oid::regprocedure::text
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace
 where n.nspname in ('tenancy', 'infrastructure', 'campaigns', 'billing', 'configuration', 'integration')
   and coalesce(obj_description(p.oid, 'pg_proc'), '') !~ '^lab_(app|auth|platform): ';
+
+-- name: operations_are_called_by_who_they_say
+-- Nobody but who is named and granted: not everybody, by default.
+select p.oid::regprocedure::text
+from pg_proc p
+join pg_namespace n on n.oid = p.pronamespace
+cross join split_part(obj_description(p.oid, 'pg_proc'), ':', 1) as caller (name)
+where n.nspname in ('tenancy', 'infrastructure', 'campaigns', 'billing', 'configuration', 'integration')
+  and (not exists (select from pg_roles r where r.rolname = caller.name
+                   and has_schema_privilege(r.oid, n.oid, 'usage')
+                   and has_function_privilege(r.oid, p.oid, 'execute'))
+       or exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as granted
+                  where granted.grantee = 0));
