@@ -48,15 +48,16 @@ class Outreach(World):
         with self.platform.cursor(row_factory=tuple_row) as cursor:
             return cursor.execute(operation(function, arguments), arguments).fetchall()
 
-    def mailer(self, plan: str = "scale", **columns: Any) -> uuid.UUID:
-        """A tenant with one account that has no limits but those given."""
+    def mailer(self, plan: str = "scale", accounts: int = 1, **columns: Any) -> uuid.UUID:
+        """A tenant with accounts that have no limits but those given."""
         tenant = self.tenant(plan)
         unlimited = {
             "provider": "google", "minimum_gap": timedelta(0), "daily_cap": 10**6,
             "allowance": 10**6, "period_ends_at": "infinity",
         }  # fmt: skip
         domain = self.domain(tenant, f"mailer{next(_numbers)}.example")
-        self.account(tenant, domain, **unlimited | columns)
+        for _ in range(accounts):
+            self.account(tenant, domain, **unlimited | columns)
         return tenant
 
     def template(self, tenant: uuid.UUID) -> uuid.UUID:
