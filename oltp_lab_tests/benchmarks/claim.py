@@ -1,8 +1,8 @@
-"""Claiming due steps: against a bare update with SKIP LOCKED, and with a large backlog against a small.
+"""Claiming due steps: against a bare update with SKIP LOCKED, and a large backlog against a small.
 
-Tenants are sized by Zipf's law. What was claimed is then put off as if it had been executed, at the
-end of its tenant's queue, so that each backlog keeps its size. A claim's time is the statement's, the
-commit, which both sides pay alike, left out.
+Tenants are sized by Zipf's law. What was claimed is then put off as if it had been executed, at
+the end of its tenant's queue, so that each backlog keeps its size. A claim's time is the
+statement's; the commit, which both sides pay alike, is left out.
 """
 
 import random
@@ -26,8 +26,8 @@ BATCH = 100
 _WARM_UP = 6  # after five executions the server decides whether a plan is kept
 _BLOCKS = 10
 
-# One campaign of one step for each tenant; twenty leads enrolled at a time, which stay together. The
-# leads themselves nobody looks at.
+# One campaign of one step for each tenant; twenty leads enrolled at a time, which stay together.
+# The leads themselves nobody looks at.
 _FILL = """
 insert into public.tenants (name, status)
 select 'tenant ' || n, 'active' from generate_series(1, {tenants}) as n;

@@ -23,7 +23,11 @@ def count(world: Outreach, tenant: uuid.UUID) -> int:
 
 def test_an_import_is_all_or_nothing_at_the_limit(world: Outreach) -> None:
     tenant = world.tenant("free")  # 500 leads
-    assert world.do("import_leads", tenant, people(*map(str, range(498))), None, NOW) == (498, 0, None)
+    assert world.do("import_leads", tenant, people(*map(str, range(498))), None, NOW) == (
+        498,
+        0,
+        None,
+    )
     listed = world.value(
         "insert into campaigns.lists (tenant_id, name) values (%s, 'all') returning id", tenant
     )
@@ -32,7 +36,10 @@ def test_an_import_is_all_or_nothing_at_the_limit(world: Outreach) -> None:
     assert world.do("import_leads", tenant, known, listed, NOW) == (0, 0, "limit_reached")
     assert count(world, tenant) == 498
     assert world.rows("select from campaigns.list_leads where tenant_id = %s", tenant) == []
-    assert world.value("select max(first_name) from campaigns.leads where tenant_id = %s", tenant) is None
+    assert (
+        world.value("select max(first_name) from campaigns.leads where tenant_id = %s", tenant)
+        is None
+    )
     assert world.do("import_leads", tenant, people("x", "Y", "X"), listed, NOW) == (2, 0, None)
     assert count(world, tenant) == 500
     assert world.do("import_leads", tenant, people("x", "y"), None, NOW) == (0, 2, None)
@@ -63,7 +70,9 @@ def test_racing_imports_stop_at_the_limit(world: Outreach) -> None:
     assert count(world, tenant) == 490
 
 
-def test_enrolling_twice_enrolls_once_and_nobody_who_must_not_be_written_to(world: Outreach) -> None:
+def test_enrolling_twice_enrolls_once_and_nobody_who_must_not_be_written_to(
+    world: Outreach,
+) -> None:
     tenant = world.mailer()
     campaign, _ = world.campaign(tenant)
     leads = world.leads(tenant, 6)
@@ -99,12 +108,21 @@ def test_versions_are_numbered_without_gaps_by_racing_authors(world: Outreach) -
 
     def save(connection: psycopg.Connection, n: int) -> None:
         for turn in range(5):
-            do(connection, "save_template", tenant, template, None, "Hello", f"templates/{n}/{turn}")
+            do(
+                connection,
+                "save_template",
+                tenant,
+                template,
+                None,
+                "Hello",
+                f"templates/{n}/{turn}",
+            )
             connection.commit()
 
     world.race(4, save)
     found = world.rows(
-        "select version from campaigns.template_versions where template_id = %s order by 1", template
+        "select version from campaigns.template_versions where template_id = %s order by 1",
+        template,
     )
     assert [row["version"] for row in found] == list(range(1, 22))
 
@@ -114,7 +132,8 @@ def test_numbering_without_the_template_s_lock_collides(world: Outreach) -> None
     tenant = world.tenant()
     template = world.template(tenant)
     insert = """
-        insert into campaigns.template_versions (tenant_id, template_id, version, subject, storage_key)
+        insert into campaigns.template_versions
+            (tenant_id, template_id, version, subject, storage_key)
         select %s, %s, max(version) + 1, '', '' from campaigns.template_versions
         where template_id = %s"""
 
@@ -131,7 +150,9 @@ def test_a_template_in_use_is_not_archived(world: Outreach) -> None:
     running = world.running()
     (template,) = [
         row["template_id"]
-        for row in world.rows("select template_id from campaigns.steps where id = %s", running.steps[0])
+        for row in world.rows(
+            "select template_id from campaigns.steps where id = %s", running.steps[0]
+        )
     ]
     with pytest.raises(psycopg.errors.ObjectInUse):
         world.do("set_template_status", running.tenant, template, "archived", NOW)
@@ -148,10 +169,13 @@ def test_templates_lie_in_folders_and_have_tags(world: Outreach) -> None:
     tenant = world.tenant()
     template = world.template(tenant)
     folder = world.value(
-        "insert into campaigns.template_folders (tenant_id, name) values (%s, 'a') returning id", tenant
+        "insert into campaigns.template_folders (tenant_id, name) values (%s, 'a') returning id",
+        tenant,
     )
     world.do("move_template", tenant, template, folder, NOW)
-    assert world.value("select folder_id from campaigns.templates where id = %s", template) == folder
+    assert (
+        world.value("select folder_id from campaigns.templates where id = %s", template) == folder
+    )
     for tags in (["x", "y"], ["y", "z"], []):
         world.do("tag_template", tenant, template, tags)
         found = world.rows(

@@ -48,6 +48,7 @@ CALLS: list[tuple[str, list[Any]]] = [
 ]
 NOTHING: tuple[Any, ...] = (None, False, 0, True, (0, 0, None), (None, "no_subscription"))
 
+
 @pytest.fixture
 def things(world: Outreach) -> dict[str, Any]:
     return made(world)
@@ -76,9 +77,7 @@ def given(things: dict[str, Any], argument: Any) -> Any:
     return argument
 
 
-def test_the_application_works_for_its_own_tenant(
-    world: Outreach, things: dict[str, Any]
-) -> None:
+def test_the_application_works_for_its_own_tenant(world: Outreach, things: dict[str, Any]) -> None:
     with world.database.connect("lab_app") as app:
         app.execute("select lab.enter_tenant(%s)", [things["tenant"]])
         for function, arguments in CALLS:
@@ -91,7 +90,14 @@ def test_the_application_works_for_its_own_tenant(
         )
     }
     # What others call, and what is called with anything at all.
-    inner = {"count", "set_status", "end_campaign", "cancel_campaign", "next_window", "add_condition"}
+    inner = {
+        "count",
+        "set_status",
+        "end_campaign",
+        "cancel_campaign",
+        "next_window",
+        "add_condition",
+    }
     assert {function for function, _ in CALLS} == documented - inner
 
 

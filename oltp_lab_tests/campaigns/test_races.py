@@ -1,19 +1,16 @@
-"""What must hold when several sessions work at once, and that the tests would notice if it did not."""
+"""What holds when several sessions work at once, and that the tests would notice if it did not."""
 
-import re
 import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from oltp_lab_tests.campaigns.world import ACTION, Outreach, do, operation
+from oltp_lab_tests.campaigns.world import ACTION, Outreach, do, operation, replaced
 from oltp_lab_tests.infrastructure.world import NOW
 
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
@@ -44,24 +41,6 @@ def claim(connection: psycopg.Connection, *arguments: Any) -> list[tuple[uuid.UU
     """(tenant, enrollment) of what was claimed."""
     rows = connection.execute(operation("claim_due_steps", arguments), arguments).fetchall()
     return [row[:2] for row in rows]
-
-
-@contextmanager
-def replaced(world: Outreach, function: str, *changes: tuple[str, str]) -> Iterator[None]:
-    """The function without what a claim of these tests rests on."""
-    with world.database.connect(autocommit=True) as administrator:
-        (text,) = administrator.execute(
-            "select pg_get_functiondef(%s::regprocedure)", [function]
-        ).fetchone() or ("",)
-        broken = text
-        for old, new in changes:
-            assert re.search(old, broken)
-            broken = re.sub(old, new, broken)
-        administrator.execute(broken)  # type: ignore[arg-type]
-        try:
-            yield
-        finally:
-            administrator.execute(text)
 
 
 def claimed_by_racing(world: Outreach, sessions: int = 4) -> list[tuple[uuid.UUID, uuid.UUID]]:
@@ -172,7 +151,9 @@ def test_a_dead_claimer_loses_nothing(world: Outreach, end: str) -> None:
     assert len(claim(victim, 20, 20, NOW, LEASE)) == 20
     if end == "terminated":
         with world.database.connect() as administrator:
-            administrator.execute("select pg_terminate_backend(%s, 5000)", [victim.info.backend_pid])
+            administrator.execute(
+                "select pg_terminate_backend(%s, 5000)", [victim.info.backend_pid]
+            )
     victim.close()
     deadline = time.monotonic() + 5
     got = claim(world.platform, 100, 100, NOW, LEASE)
@@ -210,7 +191,8 @@ def racing_executions(world: Outreach, leads: int = 8) -> tuple[list[str], int]:
 
     outcomes = [outcome for found in world.race(4, work) for outcome in found]
     sent = world.value(
-        "select count(*) from campaigns.events where tenant_id = %s and kind = 'sent'", running.tenant
+        "select count(*) from campaigns.events where tenant_id = %s and kind = 'sent'",
+        running.tenant,
     )
     return outcomes, sent
 
@@ -325,7 +307,9 @@ def test_an_end_against_enrollments_leaves_nobody_on_the_way(world: Outreach) ->
         world.do("start_campaign", tenant, campaign, NOW)
         leads = world.leads(tenant, 12)
 
-        def work(connection: psycopg.Connection, n: int, campaign: Any = campaign, leads: Any = leads) -> int:
+        def work(
+            connection: psycopg.Connection, n: int, campaign: Any = campaign, leads: Any = leads
+        ) -> int:
             if n == 0:
                 time.sleep(0.002)
                 do(connection, "finish_campaign", tenant, campaign, NOW)
@@ -340,7 +324,8 @@ def test_an_end_against_enrollments_leaves_nobody_on_the_way(world: Outreach) ->
 
         raised += sum(world.race(2, work))
         active = world.value(
-            "select count(*) from campaigns.enrollments where campaign_id = %s and status = 'active'",
+            "select count(*) from campaigns.enrollments"
+            " where campaign_id = %s and status = 'active'",
             campaign,
         )
         assert active == 0
