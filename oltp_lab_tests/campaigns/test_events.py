@@ -68,7 +68,9 @@ def test_unsubscribing_ends_every_campaign(world: Outreach) -> None:
     world.do("start_campaign", first.tenant, other, NOW)
     world.do("enroll_leads", first.tenant, other, first.leads, NOW + DAY)
     world.run_due(NOW)
-    world.do("unsubscribe", first.tenant, first.campaign, first.leads[0], first.steps[0], NOW + HOUR)
+    world.do(
+        "unsubscribe", first.tenant, first.campaign, first.leads[0], first.steps[0], NOW + HOUR
+    )
     assert world.run_due(NOW + 2 * DAY) == []
     assert world.do("enroll_leads", first.tenant, other, first.leads, NOW + DAY) == 0
     assert not world.do("lift_suppression", first.tenant, "nobody@one.example")
@@ -112,9 +114,11 @@ def test_erasing_a_lead_leaves_the_counters_and_the_suppression(sent: Running) -
     assert world.do("erase_lead", sent.tenant, lead, NOW + HOUR) is True
     assert world.value(used, sent.tenant) == 0
     for table in ("leads", "enrollments", "events", "step_executions"):
-        found = world.rows(f"select from campaigns.{table} where tenant_id = %s", sent.tenant)  # type: ignore[arg-type] # noqa: S608
+        found = world.rows(f"select from campaigns.{table} where tenant_id = %s", sent.tenant)  # type: ignore[arg-type]
         assert found == [], table
     assert dict(world.all("totals", sent.tenant, sent.campaign)) == {"sent": 1, "unsubscribed": 1}
-    assert world.value("select count(*) from campaigns.suppressions where tenant_id = %s", sent.tenant)
+    assert world.value(
+        "select count(*) from campaigns.suppressions where tenant_id = %s", sent.tenant
+    )
     assert world.do("erase_lead", sent.tenant, lead, NOW + HOUR) is False
     assert world.value(used, sent.tenant) == 0

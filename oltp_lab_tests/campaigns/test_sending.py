@@ -30,7 +30,8 @@ def no_account(running: Running) -> None:
 
 def daily_limit(running: Running) -> None:
     running.world.run(
-        "update infrastructure.email_accounts set daily_cap = 1, allowance = 1 where tenant_id = %s",
+        "update infrastructure.email_accounts set daily_cap = 1, allowance = 1"
+        " where tenant_id = %s",
         running.tenant,
     )
 
@@ -94,7 +95,9 @@ def consumed(running: Running) -> Any:
     return running.world.platform.execute(CONSUMED, {"t": running.tenant}).fetchone()
 
 
-@pytest.mark.parametrize(("cause", "reason", "pause"), REFUSALS, ids=lambda v: getattr(v, "__name__", ""))
+@pytest.mark.parametrize(
+    ("cause", "reason", "pause"), REFUSALS, ids=lambda v: getattr(v, "__name__", "")
+)
 def test_a_refusal_takes_nothing_is_tried_again_and_ends(
     running: Running, cause: Any, reason: str, pause: timedelta
 ) -> None:
@@ -215,7 +218,9 @@ def test_nothing_goes_out_before_the_window_opens(world: Outreach) -> None:
     assert world.run_due(evening) == ["outside_window"]
     assert world.run_due(NOW + 22 * HOUR - MINUTE) == []
     assert world.run_due(NOW + 22 * HOUR) == ["sent"]
-    assert Running(world, tenant, campaign, steps, leads).executions()[0]["due_at"] == NOW + 22 * HOUR
+    assert (
+        Running(world, tenant, campaign, steps, leads).executions()[0]["due_at"] == NOW + 22 * HOUR
+    )
 
 
 def test_a_late_worker_does_not_send_the_next_mail_early(world: Outreach) -> None:

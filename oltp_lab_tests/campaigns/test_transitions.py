@@ -1,4 +1,4 @@
-"""Which status follows which: every transition that is documented, and the refusal of every other."""
+"""Which status follows which: every transition that is documented, and no other."""
 
 import itertools
 from datetime import timedelta
@@ -31,7 +31,8 @@ LEADS = ("new", "contacted", "engaged", "replied", "unsubscribed", "bounced", "c
 
 def test_the_machine_in_the_database_is_the_documented_one(world: Outreach) -> None:
     found = world.rows(
-        "select from_status, to_status from lab.transitions where table_name = 'campaigns.campaigns'"
+        "select from_status, to_status from lab.transitions"
+        " where table_name = 'campaigns.campaigns'"
     )
     assert {(row["from_status"], row["to_status"]) for row in found} == {
         (before, after) for before in DOCUMENTED for after in DOCUMENTED[before]

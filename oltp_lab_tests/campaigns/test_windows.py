@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from oltp_lab_tests.campaigns.world import EVERY_DAY, Outreach
 
 MINUTE = timedelta(minutes=1)
-# Two that put their clocks forward and back, by an hour, half an hour or at midnight, and two that do not.
+# Some change their clocks: by an hour, by half an hour, or at midnight; others never.
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago", "UTC",
          "Asia/Kathmandu")  # fmt: skip
 CHANGES = [
@@ -42,7 +42,9 @@ def clock(minute: int) -> str:
     at=moments, zone=st.sampled_from(ZONES), bounds=st.tuples(minutes, minutes),
     days=st.lists(st.sampled_from(EVERY_DAY), min_size=1, unique=True),
 )  # fmt: skip
-def check(world: Outreach, at: datetime, zone: str, bounds: tuple[int, int], days: list[int]) -> None:
+def check(
+    world: Outreach, at: datetime, zone: str, bounds: tuple[int, int], days: list[int]
+) -> None:
     opens, closes = min(bounds), max(bounds) + 1
     found = world.do("next_window", at, zone, clock(opens), clock(closes), days)
     assert found >= at

@@ -1,9 +1,11 @@
 """Campaigns, leads and who sends for them, made by the real operations."""
 
 import itertools
+import re
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -48,15 +50,16 @@ class Outreach(World):
         with self.platform.cursor(row_factory=tuple_row) as cursor:
             return cursor.execute(operation(function, arguments), arguments).fetchall()
 
-    def mailer(self, plan: str = "scale", **columns: Any) -> uuid.UUID:
-        """A tenant with one account that has no limits but those given."""
+    def mailer(self, plan: str = "scale", accounts: int = 1, **columns: Any) -> uuid.UUID:
+        """A tenant with accounts that have no limits but those given."""
         tenant = self.tenant(plan)
         unlimited = {
             "provider": "google", "minimum_gap": timedelta(0), "daily_cap": 10**6,
             "allowance": 10**6, "period_ends_at": "infinity",
         }  # fmt: skip
         domain = self.domain(tenant, f"mailer{next(_numbers)}.example")
-        self.account(tenant, domain, **unlimited | columns)
+        for _ in range(accounts):
+            self.account(tenant, domain, **unlimited | columns)
         return tenant
 
     def template(self, tenant: uuid.UUID) -> uuid.UUID:
@@ -65,7 +68,7 @@ class Outreach(World):
     def campaign(
         self, tenant: uuid.UUID, *steps: tuple[str, timedelta], window: bool = False
     ) -> tuple[uuid.UUID, list[uuid.UUID]]:
-        """A draft of steps (kind, delay), one after the other; it sends always unless ``window``."""
+        """A draft of steps (kind, delay) in a row; it sends at any time unless ``window``."""
         campaign, refusal = self.do("create_campaign", tenant, "Hello", "UTC", None, NOW)
         assert refusal is None
         if not window:
@@ -74,9 +77,7 @@ class Outreach(World):
         for kind, delay in steps or (ACTION,):
             after = made[-1] if made else None
             template = self.template(tenant) if kind == "action" else None
-            made.append(
-                self.do("add_step", tenant, campaign, kind, delay, after, "next", template)
-            )
+            made.append(self.do("add_step", tenant, campaign, kind, delay, after, "next", template))
         return campaign, made
 
     def leads(self, tenant: uuid.UUID, count: int = 1) -> list[uuid.UUID]:
@@ -133,7 +134,9 @@ class Outreach(World):
         """The counters are the events."""
         events = Counter(
             row["kind"]
-            for row in self.rows("select kind from campaigns.events where campaign_id = %s", campaign)
+            for row in self.rows(
+                "select kind from campaigns.events where campaign_id = %s", campaign
+            )
         )
         tenant = self.value("select tenant_id from campaigns.campaigns where id = %s", campaign)
         assert dict(self.all("totals", tenant, campaign)) == dict(events)
@@ -179,3 +182,21 @@ class Running:
             " where e.campaign_id = %s order by x.executed_at, x.id",
             self.campaign,
         )
+
+
+@contextmanager
+def replaced(world: Outreach, function: str, *changes: tuple[str, str]) -> Iterator[None]:
+    """The function without what a claim of these tests rests on."""
+    with world.database.connect(autocommit=True) as administrator:
+        (text,) = administrator.execute(
+            "select pg_get_functiondef(%s::regprocedure)", [function]
+        ).fetchone() or ("",)
+        broken = text
+        for old, new in changes:
+            assert re.search(old, broken)
+            broken = re.sub(old, new, broken)
+        administrator.execute(broken)  # type: ignore[arg-type]
+        try:
+            yield
+        finally:
+            administrator.execute(text)

@@ -216,7 +216,7 @@ create function campaigns.count(tenant uuid, campaign uuid, event_kind text) ret
         values (tenant, campaign, pg_backend_pid() % 16, event_kind, 1)
         on conflict (tenant_id, campaign_id, kind, slot) do update set total = counters.total + excluded.total;
     end;
-comment on function campaigns.count(uuid, uuid, text) is 'lab_platform: adds one to a live counter of a campaign.';
+comment on function campaigns.count(uuid, uuid, text) is 'lab_app: adds one to a live counter of a campaign.';
 
 create function campaigns.totals(tenant uuid, campaign uuid) returns table (kind text, total bigint)
     language sql stable set search_path = pg_catalog
@@ -380,4 +380,5 @@ grant execute on all functions in schema campaigns to lab_platform;
 grant execute on function campaigns.is_suppressed(uuid, text, timestamptz),
     campaigns.enroll_leads(uuid, uuid, uuid[], timestamptz), campaigns.enroll_again(uuid, uuid, uuid, timestamptz),
     campaigns.next_window(timestamptz, text, time, time, smallint[]),
-    campaigns.conditions_hold(uuid, uuid, uuid, uuid, timestamptz), campaigns.totals(uuid, uuid) to lab_app;
+    campaigns.conditions_hold(uuid, uuid, uuid, uuid, timestamptz), campaigns.totals(uuid, uuid),
+    campaigns.count(uuid, uuid, text) to lab_app;

@@ -329,7 +329,7 @@ create table campaigns.enrollments (
     constraint enrollments_stop_check check ((status = 'stopped') = (stop_reason is not null)),
     constraint enrollments_deferred_check check ((deferred_for is null) = (deferred_since is null)),
     constraint enrollments_rotation_check check (rotation > 0)
-) with (fillfactor = 70);  -- room on the page for claims, which take neighbours together
+) with (fillfactor = 50);  -- room on the page for claims, which take neighbours together
 create index enrollments_lead_idx on campaigns.enrollments (tenant_id, lead_id);
 comment on index campaigns.enrollments_lead_idx is 'A lead''s enrollments, and the foreign key to leads.';
 create index enrollments_due_idx on campaigns.enrollments (tenant_id, due_at) where status = 'active';
