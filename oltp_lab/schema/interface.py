@@ -27,8 +27,8 @@ _TABLES = """\
 *Whose* rows a table holds: a **tenant**'s (`tenant_id` is in every key, and an application sees
 only those of the tenant in context), the **platform**'s (belonging to no one tenant; policies say
 who sees which), or everybody's alike (**shared**, without row level security). A table that is
-*tracked* has a `change_xid`, stamped by a trigger, and leaves tombstones: the warehouse can mirror
-it without loss.
+*mirrored* has a `change_xid`, stamped by a trigger, and leaves tombstones, by which the warehouse
+follows it without loss.
 """
 _OPERATIONS = """\
 Functions with their caller's rights unless they say otherwise, under row level security. The first

@@ -11,7 +11,7 @@ select
     end as "whose",
     (select string_agg(a.attname, ', ' order by array_position(k.conkey, a.attnum))
      from pg_attribute a where a.attrelid = c.oid and a.attnum = any (k.conkey)) as "primary key",
-    case when stamp.attname is not null then 'yes' else 'no' end as "tracked",
+    case when stamp.attname is not null then 'yes' else 'no' end as "mirrored",
     obj_description(c.oid, 'pg_class') as "what it holds"
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
