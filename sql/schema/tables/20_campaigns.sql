@@ -137,8 +137,6 @@ create table campaigns.template_tags (
     constraint template_tags_template_fkey foreign key (tenant_id, template_id)
         references campaigns.templates (tenant_id, id)
 );
-create index template_tags_tag_idx on campaigns.template_tags (tenant_id, tag);
-comment on index campaigns.template_tags_tag_idx is 'Finding the templates with a tag.';
 comment on table campaigns.template_tags is 'Words that a tenant finds its templates by.';
 comment on column campaigns.template_tags.tenant_id is 'The tenant.';
 comment on column campaigns.template_tags.template_id is 'The template.';
@@ -174,9 +172,9 @@ create table campaigns.steps (
     constraint steps_delay_check check (delay >= '0')
 );
 create index steps_parent_idx on campaigns.steps (tenant_id, parent_id, branch);
-comment on index campaigns.steps_parent_idx is 'execute_step finds the step that follows; the foreign key to the parent.';
+comment on index campaigns.steps_parent_idx is 'advance finds the step that follows; the foreign key to the parent.';
 create index steps_template_idx on campaigns.steps (tenant_id, template_id);
-comment on index campaigns.steps_template_idx is 'Where a template is used, and the foreign key to templates.';
+comment on index campaigns.steps_template_idx is 'set_template_status; the foreign key to templates.';
 comment on table campaigns.steps is 'What a campaign does, as a tree: a condition goes on with its yes or its no.';
 comment on column campaigns.steps.tenant_id is 'The tenant.';
 comment on column campaigns.steps.id is 'Key of the step.';
@@ -204,7 +202,7 @@ create table campaigns.step_conditions (
     constraint step_conditions_within_check check (within_days > 0)
 );
 create index step_conditions_step_idx on campaigns.step_conditions (tenant_id, step_id);
-comment on index campaigns.step_conditions_step_idx is 'execute_step evaluates the conditions of a step; the foreign key to steps.';
+comment on index campaigns.step_conditions_step_idx is 'conditions_hold and start_campaign; the foreign key to steps.';
 comment on table campaigns.step_conditions is 'What a condition step asks; all of its rows must hold.';
 comment on column campaigns.step_conditions.tenant_id is 'The tenant.';
 comment on column campaigns.step_conditions.id is 'Key of the condition.';
@@ -271,7 +269,7 @@ create table campaigns.list_leads (
     constraint list_leads_lead_fkey foreign key (tenant_id, lead_id) references campaigns.leads (tenant_id, id)
 );
 create index list_leads_lead_idx on campaigns.list_leads (tenant_id, lead_id);
-comment on index campaigns.list_leads_lead_idx is 'The lists of a lead, and the foreign key to leads.';
+comment on index campaigns.list_leads_lead_idx is 'erase_lead; the lists of a lead, and the foreign key to leads.';
 comment on table campaigns.list_leads is 'Which leads are on which list.';
 comment on column campaigns.list_leads.tenant_id is 'The tenant.';
 comment on column campaigns.list_leads.list_id is 'The list.';
@@ -331,11 +329,11 @@ create table campaigns.enrollments (
     constraint enrollments_rotation_check check (rotation > 0)
 ) with (fillfactor = 50);  -- room on the page for claims, which take neighbours together
 create index enrollments_lead_idx on campaigns.enrollments (tenant_id, lead_id);
-comment on index campaigns.enrollments_lead_idx is 'A lead''s enrollments, and the foreign key to leads.';
+comment on index campaigns.enrollments_lead_idx is 'stop_enrollments, suppress and erase_lead; the foreign key to leads.';
 create index enrollments_due_idx on campaigns.enrollments (tenant_id, due_at) where status = 'active';
 comment on index campaigns.enrollments_due_idx is 'claim_due_steps.';
 create index enrollments_step_idx on campaigns.enrollments (tenant_id, step_id);
-comment on index campaigns.enrollments_step_idx is 'Who is at a step (campaign_progress), and the foreign key to steps.';
+comment on index campaigns.enrollments_step_idx is 'campaign_progress; the foreign key to steps.';
 comment on table campaigns.enrollments is 'A lead on its way through a campaign.';
 comment on column campaigns.enrollments.tenant_id is 'The tenant.';
 comment on column campaigns.enrollments.id is 'Key of the enrollment.';
@@ -378,7 +376,7 @@ create table campaigns.step_executions (
     constraint step_executions_rotation_check check (rotation > 0)
 );
 create index step_executions_step_idx on campaigns.step_executions (tenant_id, step_id);
-comment on index campaigns.step_executions_step_idx is 'Executions of one step, and the foreign key to steps.';
+comment on index campaigns.step_executions_step_idx is 'campaign_progress; the foreign key to steps.';
 comment on table campaigns.step_executions is 'What was done for one enrollment at one step; the unique key is what stops a double send.';
 comment on column campaigns.step_executions.tenant_id is 'The tenant.';
 comment on column campaigns.step_executions.id is 'Key of the execution.';
@@ -416,7 +414,7 @@ create table campaigns.events (
 create index events_campaign_idx on campaigns.events (tenant_id, campaign_id, lead_id);
 comment on index campaigns.events_campaign_idx is 'The campaign report, and the foreign key to enrollments.';
 create index events_lead_idx on campaigns.events (tenant_id, lead_id, occurred_at);
-comment on index campaigns.events_lead_idx is 'The history of one lead.';
+comment on index campaigns.events_lead_idx is 'conditions_hold, erase_lead and the history of one lead.';
 create index events_step_idx on campaigns.events (tenant_id, step_id);
 comment on index campaigns.events_step_idx is 'Counting per step, and the foreign key to steps.';
 comment on table campaigns.events is 'What happened to a mail, as it is reported; never updated.';
