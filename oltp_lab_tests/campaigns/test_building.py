@@ -220,3 +220,21 @@ def test_the_progress_counts_who_is_where(world: Outreach) -> None:
     assert world.all("campaign_progress", running.tenant, running.campaign) == [
         (1, "wait", 1, 0, 2, 0), (2, "action", 2, 1, 0, 0)
     ]  # fmt: skip
+
+
+def test_pages_hold_every_row_once_also_of_one_moment(world: Outreach) -> None:
+    tenant = world.mailer()
+    drafts = {world.campaign(tenant)[0] for _ in range(7)}
+    leads = set(world.leads(tenant, 7))
+    for keys, query in (
+        (drafts, "select id, created_at from campaigns.list_campaigns(%s, 'draft', 3, %s, %s)"),
+        (leads, "select id, created_at from campaigns.list_leads(%s, 'new', 3, %s, %s)"),
+    ):
+        last: tuple[object, object] = ("infinity", uuid.UUID(int=2**128 - 1))
+        found = []
+        while page := world.rows(query, tenant, *last):
+            assert len(page) <= 3
+            found += [row["id"] for row in page]
+            last = (page[-1]["created_at"], page[-1]["id"])
+        assert len(found) == len(keys)
+        assert set(found) == keys

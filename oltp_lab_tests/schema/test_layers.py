@@ -22,7 +22,8 @@ BREACHES = {
     "no_sequences": "create table breach (tenant_id uuid, id bigserial)",
     "no_unlogged_tables": "create unlogged table breach (tenant_id uuid)",
     "tables_are_forced_or_shared": "create table public.breach (id uuid)",
-    "indexes_are_explained": "create index breach_idx on campaigns.leads (first_name)",
+    "indexes_are_explained": "create index breach_idx on campaigns.leads (first_name);"
+    "comment on index campaigns.breach_idx is 'Leads by their first name.'",
     "foreign_keys_are_indexed": "create table public.breach (tenant_id uuid"
     " references public.tenants)",
     "operations_say_who_calls_them": "create function tenancy.breach() returns int return 1",

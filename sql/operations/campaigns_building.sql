@@ -244,6 +244,32 @@ $$;
 comment on function campaigns.import_leads(uuid, jsonb, uuid, timestamptz) is
     'lab_app: inserts or updates leads by address (an array of objects: email, first_name, last_name, custom_fields), and puts them on a list; all of them, or none when the plan has no room for the new ones.';
 
+create function campaigns.list_campaigns(
+    tenant uuid, wanted text, page_size integer default 50,
+    before timestamptz default 'infinity', before_id uuid default 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+) returns setof campaigns.campaigns
+    language sql stable set search_path = pg_catalog
+    begin atomic
+        select c.* from campaigns.campaigns c
+        where c.tenant_id = tenant and c.status = wanted and (c.created_at, c.id) < (before, before_id)
+        order by c.created_at desc, c.id desc limit page_size;
+    end;
+comment on function campaigns.list_campaigns(uuid, text, integer, timestamptz, uuid) is
+    'lab_app: a page of campaigns in a status, newest first; the next page comes before the created_at and id of the last of this one.';
+
+create function campaigns.list_leads(
+    tenant uuid, wanted text, page_size integer default 50,
+    before timestamptz default 'infinity', before_id uuid default 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+) returns setof campaigns.leads
+    language sql stable set search_path = pg_catalog
+    begin atomic
+        select l.* from campaigns.leads l
+        where l.tenant_id = tenant and l.status = wanted and (l.created_at, l.id) < (before, before_id)
+        order by l.created_at desc, l.id desc limit page_size;
+    end;
+comment on function campaigns.list_leads(uuid, text, integer, timestamptz, uuid) is
+    'lab_app: a page of leads in a status, newest first; the next page comes before the created_at and id of the last of this one.';
+
 create function campaigns.erase_lead(tenant uuid, lead uuid, at timestamptz default now()) returns boolean
     language plpgsql
     set search_path = pg_catalog

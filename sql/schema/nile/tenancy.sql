@@ -46,7 +46,7 @@ create table users.users (
     constraint users_pkey primary key (id)
 );
 create unique index users_email_key on users.users (email) where deleted is null;
-comment on index users.users_email_key is 'Log-in finds a living user by email.';
+comment on index users.users_email_key is 'tenancy.create_user and tenancy.verify_address: a living user by email.';
 comment on table users.users is 'People, across tenants; what ties them to tenants is users.tenant_users.';
 comment on column users.users.id is 'Key of the user.';
 comment on column users.users.created is 'When the user signed up (UTC).';
@@ -71,7 +71,7 @@ create table users.tenant_users (
     constraint tenant_users_tenant_fkey foreign key (tenant_id) references public.tenants (id)
 );
 create index tenant_users_user_idx on users.tenant_users (user_id);
-comment on index users.tenant_users_user_idx is 'Listing the tenants of one user.';
+comment on index users.tenant_users_user_idx is 'tenancy.list_tenants.';
 comment on table users.tenant_users is 'Which user belongs to which tenant, and with which roles.';
 comment on column users.tenant_users.tenant_id is 'The tenant.';
 comment on column users.tenant_users.user_id is 'The user; no foreign key, since Nile allows none to a shared table.';
@@ -92,7 +92,7 @@ create table auth.credentials (
     constraint credentials_user_fkey foreign key (user_id) references users.users (id)
 );
 create index credentials_user_idx on auth.credentials (user_id);
-comment on index auth.credentials_user_idx is 'Log-in finds the credentials of a user.';
+comment on index auth.credentials_user_idx is 'Log-in finds the credentials of a user; the foreign key to users.';
 comment on table auth.credentials is 'How a user proves who they are.';
 comment on column auth.credentials.id is 'Key of the credential.';
 comment on column auth.credentials.user_id is 'The user it belongs to.';
@@ -111,7 +111,7 @@ create table auth.sessions (
     constraint sessions_user_fkey foreign key (user_id) references users.users (id)
 );
 create index sessions_user_idx on auth.sessions (user_id);
-comment on index auth.sessions_user_idx is 'Ending every session of a user.';
+comment on index auth.sessions_user_idx is 'tenancy.close_sessions; the foreign key to users.';
 comment on table auth.sessions is 'Log-ins that last.';
 comment on column auth.sessions.id is 'Key of the session.';
 comment on column auth.sessions.expires_at is 'When the session ends.';

@@ -32,8 +32,8 @@ create table campaigns.campaigns (
         check (window_days <@ '{1,2,3,4,5,6,7}'::smallint[] and cardinality(window_days) > 0),
     constraint campaigns_daily_cap_check check (daily_cap > 0)
 );
-create index campaigns_status_idx on campaigns.campaigns (tenant_id, status, created_at);
-comment on index campaigns.campaigns_status_idx is 'Listing a tenant''s campaigns by status.';
+create index campaigns_status_idx on campaigns.campaigns (tenant_id, status, created_at, id);
+comment on index campaigns.campaigns_status_idx is 'list_campaigns.';
 create index campaigns_scheduled_idx on campaigns.campaigns (tenant_id, scheduled_at) where status = 'scheduled';
 comment on index campaigns.campaigns_scheduled_idx is 'start_scheduled_campaigns.';
 comment on table campaigns.campaigns is 'A sequence of mails to a set of leads.';
@@ -91,7 +91,7 @@ create table campaigns.templates (
     constraint templates_status_check check (status in ('draft', 'active', 'archived'))
 );
 create index templates_folder_idx on campaigns.templates (tenant_id, folder_id, name);
-comment on index campaigns.templates_folder_idx is 'Listing a folder, and the foreign key to folders.';
+comment on index campaigns.templates_folder_idx is 'The templates of a folder, and the foreign key to folders.';
 comment on table campaigns.templates is 'Mails to send; what they say is in their versions, and the content itself elsewhere.';
 comment on column campaigns.templates.tenant_id is 'The tenant.';
 comment on column campaigns.templates.id is 'Key of the template.';
@@ -229,8 +229,8 @@ create table campaigns.leads (
     constraint leads_status_check
         check (status in ('new', 'contacted', 'engaged', 'replied', 'unsubscribed', 'bounced', 'complained'))
 );
-create index leads_status_idx on campaigns.leads (tenant_id, status, created_at);
-comment on index campaigns.leads_status_idx is 'Listing a tenant''s leads by status, newest first.';
+create index leads_status_idx on campaigns.leads (tenant_id, status, created_at, id);
+comment on index campaigns.leads_status_idx is 'list_leads.';
 comment on table campaigns.leads is 'People a tenant writes to.';
 comment on column campaigns.leads.tenant_id is 'The tenant.';
 comment on column campaigns.leads.id is 'Key of the lead.';

@@ -111,7 +111,7 @@ create table billing.webhook_events (
 create index webhook_events_pending_idx on billing.webhook_events (retry_at) where status = 'pending';
 comment on index billing.webhook_events_pending_idx is 'billing.process_webhooks claims what is due.';
 create index webhook_events_owner_idx on billing.webhook_events (owner_tenant_id);
-comment on index billing.webhook_events_owner_idx is 'Purging a tenant.';
+comment on index billing.webhook_events_owner_idx is 'tenancy.purge_tenant.';
 comment on table billing.webhook_events is 'The inbox of the payment provider''s events: each is kept once, however often it is delivered.';
 comment on column billing.webhook_events.id is 'The provider''s id of the event, such as evt_123; what makes a duplicate harmless.';
 comment on column billing.webhook_events.type is 'Such as payment_intent.succeeded.';
@@ -222,7 +222,7 @@ create index subscription_items_subscription_idx on billing.subscription_items (
 comment on index billing.subscription_items_subscription_idx is 'What a subscription consists of (billing.entitlements), and the foreign key to it.';
 create unique index subscription_items_plan_key on billing.subscription_items (tenant_id, subscription_id)
     where ended_at is null and kind = 'plan';
-comment on index billing.subscription_items_plan_key is 'A subscription has one plan.';
+comment on index billing.subscription_items_plan_key is 'A subscription has one plan (billing.change_plan).';
 create unique index subscription_items_product_key on billing.subscription_items (tenant_id, subscription_id, product_key)
     where ended_at is null;
 comment on index billing.subscription_items_product_key is 'A product is in a subscription once; more of it is a quantity (billing.set_add_on).';
