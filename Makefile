@@ -28,8 +28,9 @@ lab: .venv/installed ## Build, load, measure, sync and report   [SCALE=smoke|cha
 	@$(BIN)/dagster job execute -m oltp_lab.definitions -j lab
 	@$(BIN)/python -m oltp_lab.findings
 
+# Two at a time, each with servers of its own; the tests of one file share what they set up.
 test: .venv/installed ## Run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/installed ## Style and types, of Python and SQL
 	@$(BIN)/ruff check .

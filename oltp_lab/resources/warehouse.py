@@ -53,6 +53,9 @@ class Warehouse(DuckDBResource):
         default="",
         description="Path of the DuckDB file; empty takes warehouse.duckdb in OLTP_LAB_HOME.",
     )
+    timeout: float = Field(
+        default=60, ge=0, le=3600, description="Seconds to wait while somebody else has it open."
+    )
     connection_config: dict[str, Any] = Field(
         default={
             "memory_limit": "300MB",  # beyond it DuckDB spills to disk; Python stays below 500 MB
@@ -64,20 +67,18 @@ class Warehouse(DuckDBResource):
 
     @contextmanager
     def open(
-        self, *, read_only: bool = False, holder: str = "the lab", timeout: float = 60
+        self, *, read_only: bool = False, holder: str = "the lab"
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection that is closed whatever happens; ``holder`` is whom others are shown.
 
         Raises LabError when the file or its folder will not do, when somebody else has it open for
         longer than ``timeout`` seconds, and when its disk is full.
         """
-        with shown(), self._open(read_only, holder, timeout) as connection:
+        with shown(), self._open(read_only, holder) as connection:
             yield connection
 
     @contextmanager
-    def _open(
-        self, read_only: bool, holder: str, timeout: float
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _open(self, read_only: bool, holder: str) -> Iterator[duckdb.DuckDBPyConnection]:
         current = settings.load()
         path = Path(self.database or current.warehouse)
         if read_only:
@@ -86,14 +87,14 @@ class Warehouse(DuckDBResource):
                     f"there is no warehouse {path} yet: run the job `lab`, or set OLTP_LAB_HOME "
                     "to where it ran"
                 )
-            with self._connected(path, timeout, read_only=True) as connection:
+            with self._connected(path, read_only=True) as connection:
                 yield connection
             return
         home.check(current)
-        with locks.held(current, "warehouse", holder=holder, timeout=timeout):
+        with locks.held(current, "warehouse", holder=holder, timeout=self.timeout):
             if not path.exists():
                 _create(path)
-            with self._connected(path, timeout, read_only=False) as connection:
+            with self._connected(path, read_only=False) as connection:
                 yield connection
 
     @contextmanager
@@ -103,11 +104,9 @@ class Warehouse(DuckDBResource):
             yield connection
 
     @contextmanager
-    def _connected(
-        self, path: Path, timeout: float, *, read_only: bool
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _connected(self, path: Path, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         try:
-            connection = self._connect(path, time.monotonic() + timeout, read_only=read_only)
+            connection = self._connect(path, time.monotonic() + self.timeout, read_only=read_only)
             try:
                 connection.execute("set timezone = 'UTC'")
                 yield connection

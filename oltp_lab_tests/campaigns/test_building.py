@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -226,10 +227,11 @@ def test_pages_hold_every_row_once_also_of_one_moment(world: Outreach) -> None:
     tenant = world.mailer()
     drafts = {world.campaign(tenant)[0] for _ in range(7)}
     leads = set(world.leads(tenant, 7))
-    for keys, query in (
+    pages: list[tuple[set[uuid.UUID], LiteralString]] = [
         (drafts, "select id, created_at from campaigns.list_campaigns(%s, 'draft', 3, %s, %s)"),
         (leads, "select id, created_at from campaigns.list_leads(%s, 'new', 3, %s, %s)"),
-    ):
+    ]
+    for keys, query in pages:
         last: tuple[object, object] = ("infinity", uuid.UUID(int=2**128 - 1))
         found = []
         while page := world.rows(query, tenant, *last):

@@ -44,6 +44,8 @@ CALLS: list[tuple[str, list[Any]]] = [
     ("unsubscribe", ["campaign", "lead", "step", SOON]),
     ("suppress", ["'c@one.example", "'manual", None, SOON]),
     ("lift_suppression", ["'c@one.example"]),
+    ("list_campaigns", ["'running", 10]),
+    ("list_leads", ["'new", 10]),
     ("erase_lead", ["other_lead", SOON]),
 ]
 NOTHING: tuple[Any, ...] = (None, False, 0, True, (0, 0, None), (None, "no_subscription"))

@@ -19,10 +19,8 @@ HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flu
 
 def refused(warehouse: Warehouse, *, read_only: bool = False, timeout: float = 0) -> str:
     """The sentence that opening the warehouse is refused with."""
-    with (
-        pytest.raises(LabError) as error,
-        warehouse.open(read_only=read_only, timeout=timeout),
-    ):
+    hasty = warehouse.model_copy(update={"timeout": timeout})
+    with pytest.raises(LabError) as error, hasty.open(read_only=read_only):
         pass
     return error.value.message
 

@@ -248,12 +248,16 @@ create function campaigns.list_campaigns(
     tenant uuid, wanted text, page_size integer default 50,
     before timestamptz default 'infinity', before_id uuid default 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 ) returns setof campaigns.campaigns
-    language sql stable set search_path = pg_catalog
-    begin atomic
+    language plpgsql stable
+    set search_path = pg_catalog
+as $$
+begin
+    return query
         select c.* from campaigns.campaigns c
         where c.tenant_id = tenant and c.status = wanted and (c.created_at, c.id) < (before, before_id)
         order by c.created_at desc, c.id desc limit page_size;
-    end;
+end
+$$;
 comment on function campaigns.list_campaigns(uuid, text, integer, timestamptz, uuid) is
     'lab_app: a page of campaigns in a status, newest first; the next page comes before the created_at and id of the last of this one.';
 
@@ -261,12 +265,16 @@ create function campaigns.list_leads(
     tenant uuid, wanted text, page_size integer default 50,
     before timestamptz default 'infinity', before_id uuid default 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 ) returns setof campaigns.leads
-    language sql stable set search_path = pg_catalog
-    begin atomic
+    language plpgsql stable
+    set search_path = pg_catalog
+as $$
+begin
+    return query
         select l.* from campaigns.leads l
         where l.tenant_id = tenant and l.status = wanted and (l.created_at, l.id) < (before, before_id)
         order by l.created_at desc, l.id desc limit page_size;
-    end;
+end
+$$;
 comment on function campaigns.list_leads(uuid, text, integer, timestamptz, uuid) is
     'lab_app: a page of leads in a status, newest first; the next page comes before the created_at and id of the last of this one.';
 
