@@ -290,3 +290,13 @@ def test_a_harmful_campaign_pauses_itself(
     assert told == 1
     running.event(kind, NOW + HOUR, lead=20)  # of a campaign that is paused already
     world.balanced(running.campaign)
+
+
+def test_nothing_is_sent_for_who_was_suspended_since_the_claim(running: Running) -> None:
+    world, before = running.world, running.executions()
+    assert world.all("claim_due_steps", 100, 100, NOW)
+    world.run("update public.tenants set status = 'suspended' where id = %s", running.tenant)
+    assert running.execute(NOW, lead=1) == "not_active"
+    assert running.executions() == before
+    world.run("update public.tenants set status = 'active' where id = %s", running.tenant)
+    assert running.execute(NOW + DAY, lead=1) == "sent"

@@ -296,6 +296,7 @@ begin
            s.kind, s.template_id, l.email_norm, l.status as lead_status
     into job
     from campaigns.enrollments e
+    join public.tenants t on t.id = e.tenant_id and t.status = 'active'
     join campaigns.campaigns c on c.tenant_id = e.tenant_id and c.id = e.campaign_id
     join campaigns.steps s on s.tenant_id = e.tenant_id and s.id = e.step_id
     join campaigns.leads l on l.tenant_id = e.tenant_id and l.id = e.lead_id
