@@ -130,11 +130,11 @@ order by t.rank, f.n;
 
 insert into configuration.user_flag_overrides (tenant_id, user_id, flag_key, enabled, updated_at)
 select u.tenant_id, u.id, f.key, draw >> 33 & 3 > 0,
-       pg_temp.at(greatest(u.created, f.created) + ((f.updated - greatest(u.created, f.created)) * pg_temp.share(draw))::bigint)
+       pg_temp.at(since + ((f.updated - since) * pg_temp.share(draw))::bigint)
 from scale
 cross join plan_users as u
 cross join plan_flags as f
-cross join lateral (select pg_temp.draw(f.key || ' user', u.n, seed) as draw) as drawn
-where f.n % 5 = 0 and u.removed is null and u.until = u.as_of
-  and greatest(u.created, u.tenant_created) < f.updated and (draw >> 40 & 1023) < 3 + 600 / tenants
+cross join lateral (select pg_temp.draw(f.key || ' user', u.n, seed) as draw,
+                           greatest(u.created, u.tenant_created, f.created) as since) as drawn
+where f.n % 5 = 0 and u.removed is null and u.until = u.as_of and since < f.updated and (draw >> 40 & 1023) < 3 + 600 / tenants
 order by u.n, f.n;
