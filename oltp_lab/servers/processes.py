@@ -62,7 +62,7 @@ def spawn(
     child = subprocess.Popen(
         arguments,
         env={**os.environ, **(environment or {})},
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+        preexec_fn=_in_child,  # noqa: PLW1509
         **options,
     )
     path = _record(settings, psutil.Process(child.pid), psutil.Process())
@@ -194,7 +194,9 @@ def _folder(settings: Settings) -> Path:
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _die_with_parent() -> None:
+def _in_child() -> None:
     """Run in the child before its program; the kernel counts the thread that made it as parent."""
-    assert _libc
-    _libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    # Dagster gives SIGTERM what SIGINT has, which a shell's background jobs ignore; we end by it.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if _libc:
+        _libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)

@@ -1,5 +1,6 @@
 """Processes that use the lab's servers, and a server that stands in for a given one."""
 
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,6 +15,11 @@ from oltp_lab_tests.servers.helpers import cluster
 type_start = Callable[[list[str]], subprocess.Popen[str]]
 
 
+def _default_signals() -> None:
+    """As from a shell: runs of Dagster in this process may have left SIGTERM ignored."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start() -> Iterator[type_start]:
     """Starts commands with pipes; what a test leaves running is killed."""
@@ -21,7 +27,14 @@ def start() -> Iterator[type_start]:
 
     def start(command: list[str]) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
-        child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+        child = subprocess.Popen(
+            command,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            preexec_fn=_default_signals,  # noqa: PLW1509
+        )
         children.append(child)
         return child
 

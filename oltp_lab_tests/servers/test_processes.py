@@ -49,6 +49,16 @@ def test_child_ends_with_the_block(tmp_path: Path) -> None:
     assert not list((tmp_path / "processes").iterdir())
 
 
+def test_a_child_heeds_the_first_signal_though_we_ignore_it(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with processes.spawn(Settings(tmp_path, "smoke"), SLEEP, limit=LIMIT) as child:
+            pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert child.returncode == -signal.SIGTERM
+
+
 def test_time_limit(tmp_path: Path) -> None:
     with (
         pytest.raises(LabError, match=r"was ended: it ran longer than 0\.2 s"),
