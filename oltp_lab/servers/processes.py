@@ -24,7 +24,7 @@ import psutil
 from oltp_lab.errors import LabError
 from oltp_lab.settings import Settings
 
-_END_LIMIT = 10  # seconds from the polite signal to the other one
+_END_LIMIT = 5  # seconds from the polite signal to the other one
 _SAME_START = 1.5  # seconds: start times count from the boot's, which is rounded to a second
 _SET_PARENT_DEATH_SIGNAL = 1  # prctl
 
