@@ -1,7 +1,6 @@
 """One server and two idle template databases for the whole session; each test gets a clone."""
 
 import shutil
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,52 +33,41 @@ def _spare_the_disk(database: Database) -> None:
         connection.execute("select pg_reload_conf()")
 
 
-def _fresh(settings: Settings, template: Database | None = None) -> Database:
-    database = servers.oltp(settings).sibling(f"oltp_lab_test_{uuid.uuid4().hex[:12]}")
-    databases.create(database, template=template)
-    return database
-
-
 @pytest.fixture(scope="session")
 def schema_template(settings: Settings) -> Iterator[Database]:
     """The schema without rows. Nobody may connect to it, or it cannot be cloned."""
-    database = _fresh(settings)
-    build.ensure(database)
-    yield database
-    databases.drop(database)
+    with databases.temporary(servers.oltp(settings)) as template:
+        build.ensure(template)
+        yield template
 
 
 @pytest.fixture(scope="session")
-def seeded_template(settings: Settings, schema_template: Database) -> Iterator[Database]:
+def seeded_template(schema_template: Database) -> Iterator[Database]:
     """The schema with the sample data of scale smoke."""
-    database = _fresh(settings, schema_template)
-    sample_data.ensure(database, "smoke", seed=1)
-    yield database
-    databases.drop(database)
+    with databases.temporary(schema_template, schema_template) as template:
+        sample_data.ensure(template, "smoke", seed=1)
+        yield template
 
 
 @pytest.fixture
 def empty(settings: Settings) -> Iterator[Database]:
     """A database with nothing in it."""
-    database = _fresh(settings)
-    yield database
-    databases.drop(database)
+    with databases.temporary(servers.oltp(settings)) as database:
+        yield database
 
 
 @pytest.fixture
-def database(settings: Settings, schema_template: Database) -> Iterator[Database]:
+def database(schema_template: Database) -> Iterator[Database]:
     """The schema without rows, the test's own."""
-    clone = _fresh(settings, schema_template)
-    yield clone
-    databases.drop(clone)
+    with databases.temporary(schema_template, schema_template) as clone:
+        yield clone
 
 
 @pytest.fixture
-def seeded(settings: Settings, seeded_template: Database) -> Iterator[Database]:
+def seeded(seeded_template: Database) -> Iterator[Database]:
     """The schema with sample data, the test's own."""
-    clone = _fresh(settings, seeded_template)
-    yield clone
-    databases.drop(clone)
+    with databases.temporary(seeded_template, seeded_template) as clone:
+        yield clone
 
 
 @pytest.fixture

@@ -85,14 +85,10 @@ def _table(header: list[str], rows: Iterable[tuple[Any, ...]]) -> str:
 
 def main() -> None:
     """Write the page to the file that is named."""
-    database = servers.oltp(settings.load()).sibling("oltp_lab_interface")
-    databases.create(database)
-    try:
+    with databases.temporary(servers.oltp(settings.load())) as database:
         build.ensure(database)
         with database.connect() as connection:
             Path(sys.argv[1]).write_text(page(connection), "utf-8")
-    finally:
-        databases.drop(database)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,9 @@
 """Making and dropping databases. Each database of the lab carries a comment that says so."""
 
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 from psycopg import sql
 
@@ -44,6 +48,20 @@ def drop(database: Database) -> None:
         if _exists(connection, database):
             name = sql.Identifier(database.name)
             connection.execute(sql.SQL("drop database {} with (force)").format(name))
+
+
+@contextmanager
+def temporary(beside: Database, template: Database | None = None) -> Iterator[Database]:
+    """A database of its own name on the server of ``beside``, dropped whatever happens.
+
+    ``template`` (idle) is copied into it; without one it is empty.
+    """
+    database = beside.sibling(f"oltp_lab_temporary_{uuid.uuid4().hex[:12]}")
+    create(database, template)
+    try:
+        yield database
+    finally:
+        drop(database)
 
 
 def _exists(connection: psycopg.Connection, database: Database) -> bool:

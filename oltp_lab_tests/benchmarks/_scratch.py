@@ -1,6 +1,5 @@
 """A database to measure in."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,10 +12,6 @@ from oltp_lab.settings import Settings
 @contextmanager
 def scratch(current: Settings) -> Iterator[Database]:
     """A database with the schema and no rows, dropped afterwards."""
-    database = servers.oltp(current).sibling(f"oltp_lab_bench_{uuid.uuid4().hex[:12]}")
-    databases.create(database)
-    try:
+    with databases.temporary(servers.oltp(current)) as database:
         build.ensure(database)
         yield database
-    finally:
-        databases.drop(database)

@@ -72,7 +72,10 @@ def measure_purge(rounds: int = 2) -> list[dict[str, Any]]:
     purging: list[tuple[float, float]] = []
     purges: list[Windows] = []
     for _ in range(rounds):
-        with _clone(original) as database, tempfile.TemporaryDirectory() as folder:
+        with (
+            databases.temporary(original, original) as database,
+            tempfile.TemporaryDirectory() as folder,
+        ):
             windows = _purge_under_load(database, Path(folder) / "log")
             purges.append(windows)
             for before, during in windows.pairs:
@@ -106,16 +109,6 @@ def _row(name: str, percentile: int, ours: Any, reference: Any, told: str) -> di
         "detail": f"{told}; 95 % interval {effect.low:.2f} to {effect.high:.2f} of {effect.pairs}"
         f" windows at {RATE:.0f} transactions/s",
     }
-
-
-@contextmanager
-def _clone(original: Database) -> Iterator[Database]:
-    database = original.sibling(f"oltp_lab_bench_{uuid.uuid4().hex[:12]}")
-    databases.create(database, template=original)
-    try:
-        yield database
-    finally:
-        databases.drop(database)
 
 
 def _purge_under_load(database: Database, log: Path) -> Windows:

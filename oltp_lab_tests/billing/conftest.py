@@ -11,9 +11,8 @@ import pytest
 from psycopg import sql as pg
 from psycopg.rows import dict_row
 
-from oltp_lab import servers, sql
+from oltp_lab import sql
 from oltp_lab.servers import Database, databases
-from oltp_lab.settings import Settings
 
 START = datetime(2026, 1, 31, 10, 0, tzinfo=UTC)
 
@@ -120,12 +119,10 @@ class Account:
 
 
 @pytest.fixture(scope="package")
-def ledger(settings: Settings, schema_template: Database) -> Iterator[Database]:
+def ledger(schema_template: Database) -> Iterator[Database]:
     """The schema without rows, for all tests of billing: each has a tenant of its own in it."""
-    shared = servers.oltp(settings).sibling(f"oltp_lab_test_{uuid.uuid4().hex[:12]}")
-    databases.create(shared, template=schema_template)
-    yield shared
-    databases.drop(shared)
+    with databases.temporary(schema_template, schema_template) as clone:
+        yield clone
 
 
 @pytest.fixture

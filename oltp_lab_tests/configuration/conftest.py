@@ -64,10 +64,8 @@ def unique(prefix: str) -> str:
 @pytest.fixture(scope="package")
 def shared(schema_template: Database) -> Iterator[Database]:
     """The schema without rows, for all tests of this package."""
-    clone = schema_template.sibling(f"{schema_template.name}_configuration")
-    databases.create(clone, template=schema_template)
-    yield clone
-    databases.drop(clone)
+    with databases.temporary(schema_template, schema_template) as clone:
+        yield clone
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What several tests of the sample data need."""
 
-import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -18,10 +17,8 @@ _OF_ITS_TRANSACTION = {"tombstones": ["change_xid", "id", "deleted_at"]}
 @pytest.fixture(scope="module")
 def sample(seeded_template: Database) -> Iterator[Database]:
     """The sample data of scale smoke, for tests that change nothing or roll back."""
-    clone = seeded_template.sibling(f"oltp_lab_test_{uuid.uuid4().hex[:12]}")
-    databases.create(clone, template=seeded_template)
-    yield clone
-    databases.drop(clone)
+    with databases.temporary(seeded_template, seeded_template) as clone:
+        yield clone
 
 
 @pytest.fixture

@@ -11,10 +11,8 @@ from oltp_lab_tests.tenancy.world import World
 @pytest.fixture(scope="package")
 def shared(schema_template: Database) -> Iterator[Database]:
     """The schema without rows, for all tests of this package."""
-    clone = schema_template.sibling(f"{schema_template.name}_tenancy")
-    databases.create(clone, template=schema_template)
-    yield clone
-    databases.drop(clone)
+    with databases.temporary(schema_template, schema_template) as clone:
+        yield clone
 
 
 @pytest.fixture
