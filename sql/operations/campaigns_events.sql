@@ -24,12 +24,8 @@ create function campaigns.suppress(
             expires_at = nullif(greatest(coalesce(s.expires_at, 'infinity'), coalesce(excluded.expires_at, 'infinity')),
                                 'infinity'),
             created_at = case when s.expires_at <= at then excluded.created_at else s.created_at end;
-        update campaigns.enrollments e
-        set status = 'stopped', stop_reason = 'suppressed', due_at = null, deferred_for = null, deferred_since = null,
-            updated_at = at
-        from campaigns.leads l
-        where l.tenant_id = tenant and l.email_norm = lower(address)
-          and e.tenant_id = tenant and e.lead_id = l.id and e.status = 'active';
+        select campaigns.stop_enrollments(tenant, l.id, 'suppressed', at)
+        from campaigns.leads l where l.tenant_id = tenant and l.email_norm = lower(address);
     end;
 comment on function campaigns.suppress(uuid, text, text, timestamptz, timestamptz) is
     'lab_app: an address is not written to any more, until a time or (null) ever; whoever has it is taken out of every campaign.';
