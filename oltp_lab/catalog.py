@@ -48,6 +48,11 @@ def tables() -> tuple[tuple[str, str], ...]:
     )
 
 
+def is_built(connection: psycopg.Connection) -> bool:
+    """Whether the database holds a schema of the lab's."""
+    return connection.execute(sql.queries("catalog.sql")["is_built"]).fetchone() == (True,)
+
+
 def describe(connection: psycopg.Connection) -> dict[tuple[str, str], Table]:
     """Every business table of the database, rows counted under the connection's rights."""
     queries = sql.queries("catalog.sql")

@@ -15,3 +15,6 @@ join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdroppe
 where c.relkind in ('r', 'p') and not c.relispartition
   and n.nspname not in ('pg_catalog', 'information_schema')
 order by n.nspname, c.relname, a.attnum;
+
+-- name: is_built
+select to_regclass('lab.builds') is not null;

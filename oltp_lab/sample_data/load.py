@@ -81,7 +81,7 @@ def _ensure(database: Database, wanted: str, details: dict[str, Any]) -> bool:
     queries = sql.queries("sample_data/queries.sql")
     with database.connect() as connection:
         connection.execute(queries["serialize"])
-        if connection.execute(queries["has_schema"]).fetchone() != (True,):
+        if not catalog.is_built(connection):
             raise LabError(f"{database.name} has no schema yet: run the job `build`")
         if connection.execute(queries["installed"]).fetchone() == (wanted, details):
             return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql as pg
 
-from oltp_lab import sql
+from oltp_lab import catalog, sql
 from oltp_lab.errors import LabError
 from oltp_lab.servers import Database, credentials
 
@@ -50,7 +50,7 @@ def ensure(database: Database) -> Build:
     with database.connect() as connection:
         connection.execute(queries["serialize_builds"])
         installed = None
-        if connection.execute(queries["has_builds"]).fetchone() == (True,):
+        if catalog.is_built(connection):
             installed = connection.execute(queries["installed_hash"]).fetchone()
         if installed != (wanted,):
             _rebuild(connection, wanted)

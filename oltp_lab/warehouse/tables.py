@@ -133,7 +133,7 @@ def describe(database: Database, tables: Sequence[TableSpec] = MIRRORED) -> list
     Raises LabError for a table that cannot be mirrored without loss, naming it; reads no row.
     """
     queries = sql.queries("warehouse/staging/oltp.sql")
-    _refuse_unbuilt(database, queries["is_built"])
+    _refuse_unbuilt(database)
     with database.connect(READER, autocommit=True) as connection:
         _refuse_obstacles(connection, queries["obstacles"], tables)
         keys = dict(connection.execute(queries["primary_keys"]).fetchall())
@@ -141,10 +141,10 @@ def describe(database: Database, tables: Sequence[TableSpec] = MIRRORED) -> list
     return [_described(table, comments, columns, keys) for table in tables]
 
 
-def _refuse_unbuilt(database: Database, query: LiteralString) -> None:
+def _refuse_unbuilt(database: Database) -> None:
     """Asked as the administrator: the reader itself is made by the first build."""
     with database.connect(autocommit=True) as administrator:
-        if administrator.execute(query).fetchone() != (True,):
+        if not catalog.is_built(administrator):
             raise LabError(
                 f"the database {database.name} holds no schema yet: run the job `build` first, "
                 "or set OLTP_LAB_POSTGRES_URL to the server that has it"

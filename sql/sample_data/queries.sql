@@ -2,9 +2,6 @@
 -- Two jobs at once: the second waits and finds nothing to do.
 select pg_advisory_xact_lock(hashtext('oltp_lab.sample_data'));
 
--- name: has_schema
-select to_regclass('lab.builds') is not null;
-
 -- name: installed
 select content_hash, details from lab.builds where part = 'sample_data';
 

@@ -2,9 +2,6 @@
 -- Two jobs at once: the second waits and finds nothing to do.
 select pg_advisory_xact_lock(hashtext('oltp_lab.schema'));
 
--- name: has_builds
-select to_regclass('lab.builds') is not null;
-
 -- name: installed_hash
 select content_hash from lab.builds where part = 'schema';
 

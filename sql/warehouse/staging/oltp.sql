@@ -1,9 +1,5 @@
 -- What the warehouse asks of the OLTP database, as lab_analytics.
 
--- name: is_built
--- Asked as the administrator.
-select to_regclass('lab.incarnation') is not null;
-
 -- name: obstacles
 -- Why a table cannot be mirrored without losing rows: an extractor whom no policy lets see a row
 -- reads nothing and is told nothing.
