@@ -7,6 +7,8 @@ import dagster as dg
 
 from oltp_lab.findings.assets import assets as findings_assets
 from oltp_lab.findings.checks import checks as findings_checks
+from oltp_lab.isolation.assets import assets as isolation_assets
+from oltp_lab.isolation.assets import checks as isolation_proofs
 from oltp_lab.isolation.checks import checks as isolation_checks
 from oltp_lab.load.assets import assets as load_assets
 from oltp_lab.load.assets import checks as load_checks
@@ -21,6 +23,7 @@ from oltp_lab.warehouse.checks import checks as warehouse_checks
 default_assets = [
     *schema_assets,
     *sample_data_assets,
+    *isolation_assets,
     *load_assets,
     *warehouse_assets,
     *findings_assets,
@@ -28,6 +31,7 @@ default_assets = [
 default_checks = [
     *sample_data_checks,
     *isolation_checks,
+    *isolation_proofs,
     *load_checks,
     *warehouse_checks,
     *findings_checks,
@@ -52,7 +56,9 @@ def default_jobs() -> list[Any]:
             description="The OLTP database and its sample data.",
         ),
         dg.define_asset_job(
-            "isolation", attacks, description="Attacks on the isolation of tenants."
+            "isolation",
+            attacks | groups("isolation"),
+            description="Proofs of the isolation of tenants.",
         ),
         dg.define_asset_job("load", groups("load"), description="The load runs."),
         dg.define_asset_job(
