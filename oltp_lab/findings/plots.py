@@ -49,7 +49,12 @@ _STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "legend.fontsize": 11,
 }
-OUTCOMES = {"held": ("o", GOOD), "not proven": ("s", FAIR), "leaked": ("X", BAD)}
+OUTCOMES = {
+    "held": ("o", GOOD),
+    "not proven": ("s", FAIR),
+    "leaked": ("X", BAD),
+    "not applicable": ("_", RULE),
+}
 _RATIOS = (0.1, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 1.05, 1.1, 1.2, 1.3, 1.5, 2, 3, 5, 10, 20, 50, 100)
 
 
@@ -133,7 +138,7 @@ def forest(frame: pd.DataFrame, width: int) -> Figure:
 
 
 def matrix(frame: pd.DataFrame, width: int) -> Figure:
-    """A mark for each pair; columns: row, column, outcome (held, not proven or leaked)."""
+    """A mark for each pair; columns: row, column, outcome (one of OUTCOMES)."""
     rows, columns = (sorted(frame[name].unique()) for name in ("row", "column"))
     slope, right = (90, 12) if width == NARROW else (50, 70)
     figure, axes = _canvas(width, len(rows), left=LABEL, right=right, top=130, bottom=26)

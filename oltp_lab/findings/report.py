@@ -123,7 +123,7 @@ def _plate(found: Finding, query: str, frame: pd.DataFrame | None) -> Plate:
         return Plate(caption, absent="none")
     if kind == "table":
         return Plate(caption, table=tables.of(frame, caption))
-    return Plate(caption, plot=plots.draw(kind, frame, found.name))
+    return Plate(caption, plot=plots.draw(kind, frame, f"{found.name} {name}"))
 
 
 def _sources(store: Measurements) -> list[Source]:

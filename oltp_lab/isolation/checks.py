@@ -71,11 +71,10 @@ def isolation(
 
 
 def _whole(found: list[Probe]) -> dg.AssetCheckResult:
-    attacked = {probe.table_name for probe in found if probe.role != "any"}
     return _verdict(
         _ANY_TABLE,
         "nothing_leaks",
-        f"{len(attacked)} tables and views",
+        "the database",
         found,
         _matrix(found, lambda probe: probe.table_name, lambda probe: _kind(probe.attack)),
     )
@@ -101,8 +100,8 @@ def _verdict(
     if not found:
         description = f"{what} was not attacked: it is missing"
     elif wrong:
-        verb = "leaks" if counts[LEAKED] else "not proven"
-        description = f"{what}: {verb}: {_told(wrong)}"
+        verb = "leaks" if counts[LEAKED] else "is not proven"
+        description = f"{what} {verb}: {_told(wrong)}"
     else:
         description = f"{counts[HELD]:,} attacks on {what} held"
     return dg.AssetCheckResult(

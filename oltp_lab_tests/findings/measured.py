@@ -33,11 +33,24 @@ def sizes() -> Rows:
 
 
 def probes(outcome: str = "held", detail: str = "42501 permission denied") -> Rows:
-    shared = {"role": "lab_app", "statement": "select", "table_name": "campaigns.leads"}
+    shared = {"subject": "the lab", "statement": "select", "table_name": "campaigns.leads"}
+    application = shared | {"way": "own_context", "role": "lab_app", "expected": "no row"}
+    catalog = shared | {"way": "catalog", "role": "any", "expected": "no such thing"}
     return [
-        shared | {"attack": "structure", "outcome": "held", "detail": ""},
-        shared | {"attack": "read_unfiltered", "outcome": outcome, "detail": detail},
-        shared | {"attack": "reference leads_fkey", "outcome": "held", "detail": ""},
+        catalog | {"attack": "row_security", "outcome": "held", "detail": ""},
+        application | {"attack": "read_unfiltered", "outcome": outcome, "detail": detail},
+        application | {"attack": "reference leads_fkey", "outcome": "held", "detail": ""},
+        application
+        | {"attack": "copy_to", "way": "", "outcome": "not applicable", "detail": "it is a view"},
+    ]
+
+
+def mutants(**changes: Any) -> Rows:
+    trial = {"description": "Opened.", "table_name": "campaigns.leads", "attack": "read"}
+    trial |= {"way": "own_context", "role": "lab_app", "detail": "", "probes": 3, "seconds": 0.5}
+    return [
+        trial | {"mutant": "none", "caught": False},
+        trial | {"mutant": "using_true", "caught": True} | changes,
     ]
 
 
@@ -135,6 +148,7 @@ def syncs() -> Rows:
 TABLES: dict[str, Callable[[], Rows]] = {
     "tables": sizes,
     "isolation_probes": probes,
+    "isolation_mutants": mutants,
     "load_runs": load_runs,
     "load_operations": load_operations,
     "resource_samples": resource_samples,

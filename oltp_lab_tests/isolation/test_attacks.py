@@ -1,79 +1,133 @@
-"""Every attack holds on the lab's own database; each way of breaking it is caught, by table."""
+"""Every attack holds on the lab's own database, and not for want of something to see."""
 
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+
+import psycopg
 import pytest
 
 from oltp_lab import catalog
-from oltp_lab.isolation import attacks, probes
-from oltp_lab.servers import Database
-
-MUTANTS = {
-    "rls disabled": ("campaigns.leads", "alter table campaigns.leads disable row level security"),
-    "force dropped": ("campaigns.steps", "alter table campaigns.steps no force row level security"),
-    "policy dropped": ("campaigns.events", "drop policy tenant on campaigns.events"),
-    "policy widened": ("campaigns.events", "alter policy tenant on campaigns.events using (true)"),
-    "check widened": (
-        "campaigns.leads",
-        "alter policy tenant on campaigns.leads with check (true)",
-    ),
-    "null admits": (
-        "campaigns.campaigns",
-        "alter policy tenant on campaigns.campaigns using (tenant_id = coalesce("
-        "nullif(current_setting('nile.tenant_id', true), '')::uuid, tenant_id))",
-    ),
-    "second, wider policy": (
-        "campaigns.enrollments",
-        "create policy support on campaigns.enrollments for select to lab_app using (true)",
-    ),
-    "truncate granted": ("campaigns.leads", "grant truncate on campaigns.leads to lab_app"),
-    "tenants readable": ("public.tenants", "alter policy tenant on public.tenants using (true)"),
-    "single-column foreign key": (
-        "campaigns.step_executions",
-        "alter table campaigns.steps add constraint steps_id_key unique (id);"
-        "alter table campaigns.step_executions drop constraint step_executions_step_fkey,"
-        " add constraint step_executions_step_fkey foreign key (step_id)"
-        " references campaigns.steps (id)",
-    ),
-    "new table without policy": (
-        "campaigns.notes",
-        "create table campaigns.notes (tenant_id uuid, note text);"
-        "grant all on campaigns.notes to lab_app",
-    ),
-    "hidden as shared": (
-        "campaigns.leads",
-        "alter table campaigns.leads disable row level security;"
-        "insert into lab.shared_tables values ('campaigns.leads', '{lab_app,lab_platform}', '')",
-    ),
-    "shared table writable": ("lab.transitions", "grant insert on lab.transitions to lab_app"),
-}
+from oltp_lab.isolation import attacks, probes, subject
+from oltp_lab.isolation.probes import HELD, LEAKED, NOT_APPLICABLE, NOT_PROVEN, Probe
+from oltp_lab.isolation.session import Session
+from oltp_lab.servers import Database, databases
 
 
-def test_every_attack_holds(seeded: Database) -> None:
-    found = probes.run(seeded)
-    assert [p for p in found if p.outcome != probes.HELD] == []
-    attacked = {p.table_name for p in found}
-    assert {f"{schema}.{name}" for schema, name in catalog.tables()} <= attacked
-    assert {p.attack.split()[0] for p in found} >= {a.name for a in attacks.catalogue()}
+@pytest.fixture(scope="module")
+def found(seeded_template: Database) -> Iterator[list[Probe]]:
+    """Every probe on the lab's own database."""
+    with databases.temporary(seeded_template, seeded_template) as clone:
+        yield list(probes.run(subject.of_the_lab(clone)))
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_every_mutant_is_caught(seeded: Database, mutant: str) -> None:
-    table, damage = MUTANTS[mutant]
-    with seeded.connect() as connection:
-        connection.execute(damage)  # type: ignore[arg-type]
-    caught = {p.table_name for p in probes.run(seeded) if p.outcome != probes.HELD}
-    assert caught == {table}
+def test_every_attack_holds(found: list[Probe]) -> None:
+    assert [p for p in found if p.outcome in {LEAKED, NOT_PROVEN}] == []
 
 
-def test_without_rows_nothing_is_proven(database: Database) -> None:
-    outcomes = {p.outcome for p in probes.run(database) if p.attack == "read"}
-    assert outcomes == {probes.NOT_PROVEN}
+def test_every_table_is_attacked_by_everything(found: list[Probe]) -> None:
+    assert {f"{schema}.{name}" for schema, name in catalog.tables()} <= {
+        p.table_name for p in found
+    }
+    tried = [p for p in found if p.outcome != NOT_APPLICABLE]
+    assert {p.attack.split()[0] for p in tried} >= {a.name for a in attacks.attacks()}
+    assert {p.way.split()[0] for p in tried} >= {way.name for way in attacks.ways()}
+    assert {p.role for p in tried} == {"any", *(role.name for role in attacks.roles())}
+
+
+def test_what_is_not_applicable_says_why(found: list[Probe]) -> None:
+    assert all(p.detail for p in found if p.outcome == NOT_APPLICABLE)
+
+
+def test_by_each_way_the_application_sees_its_own_rows(found: list[Probe]) -> None:
+    controls = [p for p in found if p.attack == probes.CONTROL and p.role == "lab_app"]
+    seen = {(p.table_name, p.way) for p in controls}
+    own = {way.name for way in attacks.ways() if way.sees == "own"}
+    assert {way for table, way in seen if table == "campaigns.leads"} == own
+    assert all(p.outcome == HELD for p in controls)
+
+
+def test_a_probe_tells_what_was_sent(found: list[Probe]) -> None:
+    (probe,) = (
+        p for p in found
+        if (p.table_name, p.attack, p.way) == ("campaigns.leads", "read", "generic_plan")
+    )  # fmt: skip
+    assert 'from "campaigns"."leads" where "tenant_id" = ' in probe.statement
+    assert probe.statement.startswith("begin;") and "execute attack" in probe.statement
+    assert probe.expected == "no row, or refused with 42501"
+
+
+def test_a_table_without_rows_is_not_proven(database: Database) -> None:
+    tried = probes.run(subject.of_the_lab(database), {"campaigns.leads"})
+    outcomes = {p.outcome for p in tried if p.role == "lab_app"}
+    assert outcomes <= {NOT_PROVEN, NOT_APPLICABLE} and NOT_PROVEN in outcomes
 
 
 def test_probes_leave_nothing_behind(seeded: Database) -> None:
-    def counts() -> dict:
-        with seeded.connect() as connection:
+    def everything() -> dict:
+        with seeded.connect("lab_platform") as connection:
             return {key: table.rows for key, table in catalog.describe(connection).items()}
 
-    before = counts()
-    probes.run(seeded)
-    assert counts() == before
+    before = everything()
+    list(probes.run(subject.of_the_lab(seeded), {"campaigns.leads", "users.tenant_users"}))
+    assert everything() == before
+
+
+def test_who_has_seen_enough_may_stop(seeded: Database) -> None:
+    with closing(probes.run(subject.of_the_lab(seeded))) as lazily:
+        assert len(list(islice(lazily, 3))) == 3
+    with seeded.connect() as connection:
+        left = "select count(*) from pg_stat_activity where usename = 'lab_app'"
+        assert connection.execute(left).fetchone() == (0,)
+
+
+def test_a_lost_context_shows_as_such(seeded: Database) -> None:
+    """The control: where one's own rows do not show, that others' do not proves nothing."""
+    with seeded.connect() as connection:
+        connection.execute("alter policy tenant on campaigns.leads using (false)")
+    tried = probes.run(subject.of_the_lab(seeded), {"campaigns.leads"})
+    controls = [p for p in tried if p.attack == probes.CONTROL and p.role == "lab_app"]
+    assert controls and all(p.outcome == NOT_PROVEN for p in controls)
+
+
+class TestSession:
+    """What a script did, as libpq tells it."""
+
+    @pytest.fixture
+    def session(self, empty: Database) -> Iterator[Session]:
+        with closing(empty.connect(autocommit=True)) as connection:
+            connection.execute("create table t as select generate_series(1, 3) as n")
+            yield Session(connection)
+
+    @pytest.mark.parametrize(
+        ("script", "rows"),
+        [
+            ("begin; select * from t;", 3),
+            ("begin; delete from t where n < 3;", 2),
+            ("begin; copy t to stdout;", 3),
+            ("begin; select * from t; update t set n = n where false;", 0),
+            ("begin; declare c cursor for table t; fetch all from c;", 3),
+        ],
+    )
+    def test_the_last_statement_counts(self, session: Session, script: str, rows: int) -> None:
+        reaction = session.run([script])
+        assert (reaction.rows, reaction.code) == (rows, None)
+
+    def test_an_error_is_told_and_nothing_stays(self, session: Session) -> None:
+        assert session.run(["begin; delete from t; select 1 / 0;"]).code == "22012"
+        assert session.run(["begin; table t;"]).rows == 3
+
+    def test_everything_is_rolled_back(self, session: Session) -> None:
+        session.run(["begin; delete from t;"])
+        assert session.run(["begin; table t;"]).rows == 3
+
+    def test_a_section_may_fail_before_the_last(self, session: Session) -> None:
+        assert session.run(["begin; select 1 / 0;", "rollback; begin; table t;"]).rows == 3
+
+    def test_rows_are_refused_by_copy(self, session: Session) -> None:
+        assert session.run(["begin; copy t from stdin;"]).code is None
+        assert session.run(["begin; copy t from '/nowhere';"]).code == "58P01"
+
+    def test_a_lost_connection_is_an_error(self, session: Session) -> None:
+        with pytest.raises(psycopg.OperationalError):
+            session.run(["select pg_terminate_backend(pg_backend_pid());"])
