@@ -12,6 +12,7 @@ from oltp_lab.servers import (
     given,
     home,
     locks,
+    pgbouncer,
     processes,
     tuning,
 )
@@ -21,7 +22,7 @@ from oltp_lab.settings import Settings
 
 __all__ = [
     "Database", "Server", "binary", "busy", "check", "credentials", "databases", "locks",
-    "neighbours", "oltp", "processes",
+    "neighbours", "oltp", "pgbouncer", "processes",
 ]  # fmt: skip
 
 _VARIABLES = {"oltp": "OLTP_LAB_POSTGRES_URL", "neighbours": "OLTP_LAB_NEIGHBOURS_URL"}
