@@ -13,7 +13,7 @@ from oltp_lab.isolation.under_load import Plan
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database, pgbouncer
 
-PLAN = replace(Plan.read("smoke"), clients=8, sessions=3, seconds=0.6)
+PLAN = replace(Plan.read("smoke"), clients=8, sessions=3, seconds=0.5)
 WITHOUT_BOUNCER = ["direct", "psycopg_pool"]
 QUERIES = sql.queries("isolation/under_load/measured.sql")
 
@@ -52,7 +52,7 @@ def loaded(seeded: Database, tmp_path: Path) -> Loaded:
 def test_it_holds_and_the_sample_rows_stay_as_they_were(seeded: Database, loaded: Loaded) -> None:
     with seeded.connect(autocommit=True) as connection:
         before = connection.execute(SAMPLE_ROWS).fetchone()
-        arms = loaded(replace(PLAN, seconds=1.5))
+        arms = loaded(replace(PLAN, seconds=1.0))
         assert connection.execute(SAMPLE_ROWS).fetchone() == before
     assert set(arms) == {"direct", "psycopg_pool", "pgbouncer"}
     for arm, row in arms.items():
