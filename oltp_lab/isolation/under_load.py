@@ -30,7 +30,7 @@ from oltp_lab.isolation.clients import (
     Tenant,
     statements,
 )
-from oltp_lab.isolation.sessions import WAYS, Way, missing
+from oltp_lab.isolation.ways import WAYS, Way, missing
 from oltp_lab.measuring import scratch
 from oltp_lab.measuring.pgbench import check_room
 from oltp_lab.measuring.store import Measurements, Run

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oltp_lab import sql
-from oltp_lab.isolation import sessions, under_load
+from oltp_lab.isolation import under_load, ways
 from oltp_lab.isolation.under_load import Plan
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database, pgbouncer
@@ -42,7 +42,7 @@ def loaded(seeded: Database, tmp_path: Path) -> Loaded:
     def load(plan: Plan) -> dict[str, dict[str, Any]]:
         store, run = Measurements(tmp_path), Run.of(seeded, "run-1", "smoke")
         rows = under_load.execute(seeded, plan, store, run)
-        broken = store.read(QUERIES["broken"]).to_dict("records")
+        broken = store.read(QUERIES["broken"], {"run_id": "run-1"}).to_dict("records")
         problems = {row["arm"]: row["problem"] for row in broken}
         return {row["arm"]: row | {"problem": problems.get(row["arm"])} for row in rows}
 
@@ -118,6 +118,6 @@ def test_a_way_in_that_is_missing_is_left_out_with_the_reason(
     loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    assert sessions.missing("direct") is None
+    assert ways.missing("direct") is None
     (row,) = loaded(replace(PLAN, arms=["pgbouncer"])).values()
     assert (row["assertions"], row["skipped"]) == (0, "there is no pgbouncer on PATH")

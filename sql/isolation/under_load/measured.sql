@@ -9,7 +9,7 @@ where run_id = $run_id
 order by recorded_at, arm;
 
 -- name: broken
--- Arms of the newest run that leaked, or whose assertions prove nothing.
+-- Arms of a run that leaked, or whose assertions prove nothing.
 select
     arm, leaks, role, leaked_statement, leaked_expected, leaked_seen,
     case
@@ -22,10 +22,5 @@ select
     end as problem
 from isolation_load
 where skipped is null and (leaks > 0 or assertions = 0 or control_leaks < controls)
-    and run_id = (select arg_max(run_id, recorded_at) from isolation_load)
+    and run_id = $run_id
 order by arm;
-
--- name: ran
-select count(*) as arms, coalesce(sum(assertions), 0)::bigint as assertions
-from isolation_load
-where skipped is null and run_id = (select arg_max(run_id, recorded_at) from isolation_load);
