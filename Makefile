@@ -12,7 +12,7 @@ export OLTP_LAB_SCALE := $(SCALE)
 export PYTHONWARNINGS := ignore:Function `job_execute_command` is superseded
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint docs ui bench up down psql clean
+.PHONY: help lab test lint docs ui bench soak up down psql clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 8
@@ -48,6 +48,9 @@ ui: .venv/installed ## Open the Dagster UI
 
 bench: .venv/installed ## Print the benchmark table
 	@$(BIN)/python -m oltp_lab_tests.benchmarks
+
+soak: .venv/installed ## Ten million asserted transactions   [TRANSACTIONS=...]
+	@$(BIN)/python -m oltp_lab.isolation.soak $(if $(TRANSACTIONS),--transactions $(TRANSACTIONS))
 
 up: .venv/installed ## Keep the servers running
 	@$(BIN)/python -m oltp_lab.servers up

@@ -70,7 +70,7 @@ class RlsCostConfig(dg.Config):
 
 @dg.asset(
     name=TENANT_ISOLATION,
-    code_version=sql.content_hash("load/scratch.sql", f"load/{TENANT_ISOLATION}"),
+    code_version=sql.content_hash("measuring/scratch.sql", f"load/{TENANT_ISOLATION}"),
     description="Reads and writes of 100 tenants by 8, 100 and 1,000 sessions at once, as the "
     "application's role. Every transaction asserts that it sees no other tenant's rows.",
     **_COMMON,
@@ -105,7 +105,7 @@ def tenant_isolation(
 
 @dg.asset(
     name=comparison.NAME,
-    code_version=sql.content_hash("load/scratch.sql", f"load/{comparison.NAME}"),
+    code_version=sql.content_hash("measuring/scratch.sql", f"load/{comparison.NAME}"),
     description="What row level security costs: each operation with it, with it alone, and on "
     "copies of the tables without it, mixed in one run and compared in the same moments.",
     **_COMMON,

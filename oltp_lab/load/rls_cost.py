@@ -17,9 +17,8 @@ from psycopg import sql as pg
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
-from oltp_lab.load import scratch
 from oltp_lab.load.evidence import Evidence, gather
-from oltp_lab.load.workloads import exclusively
+from oltp_lab.measuring import scratch
 from oltp_lab.measuring.loads import Outcome, measure
 from oltp_lab.measuring.pgbench import Load, Script
 from oltp_lab.measuring.statistics import FEWEST, compare, holm, noise, verdict
@@ -93,7 +92,7 @@ def execute(
     """
     rows: list[dict[str, Any]] = []
     with (
-        exclusively(database, NAME, run),
+        scratch.exclusively(database, NAME, run),
         scratch.made(database, tenants=experiment.tenants, targets=experiment.targets) as maker,
     ):
         _clone(database, maker, experiment.clones)

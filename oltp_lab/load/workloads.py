@@ -2,18 +2,14 @@
 
 import tomllib
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from oltp_lab import sql
-from oltp_lab.load import scratch
+from oltp_lab.measuring import scratch
 from oltp_lab.measuring.loads import Outcome, measure
 from oltp_lab.measuring.pgbench import Load, Script, check_room
 from oltp_lab.measuring.store import Measurements, Run
-from oltp_lab.servers import Database, locks
-
-LOCK_LIMIT = 300.0
-"""Seconds to wait for another load run."""
+from oltp_lab.servers import Database
 
 
 @dataclass(frozen=True)
@@ -57,12 +53,6 @@ class Workload:
         )
 
 
-def exclusively(database: Database, what: str, run: Run) -> AbstractContextManager[None]:
-    """One load run at a time. Raises LabError naming the other one when it takes too long."""
-    holder = f"{what} (run {run.run_id})"
-    return locks.held(database.server.settings, "load", holder=holder, timeout=LOCK_LIMIT)
-
-
 def execute(database: Database, workload: Workload, store: Measurements, run: Run) -> list[Outcome]:
     """Run the arms one after the other, up to the first that breaks, and store what was measured.
 
@@ -73,12 +63,10 @@ def execute(database: Database, workload: Workload, store: Measurements, run: Ru
     outcomes: list[Outcome] = []
     check_room(database, max(workload.arms.values()))
     with (
-        exclusively(database, workload.name, run),
+        scratch.exclusively(database, workload.name, run),
         scratch.made(database, tenants=workload.tenants, targets=workload.targets) as maker,
     ):
-        with database.connect("lab_platform") as platform:
-            for query in sql.queries(f"load/{workload.name}/setup.sql").values():
-                platform.execute(query, {"run_id": run.run_id})
+        scratch.make_campaigns(database, run.run_id)
         variables = scratch.define_lookups(maker)
         for arm in workload.arms:
             scratch.checkpoint(maker)

@@ -15,6 +15,7 @@ from oltp_lab.servers import (
     given,
     home,
     locks,
+    pgbouncer,
     processes,
     tuning,
 )
@@ -24,7 +25,7 @@ from oltp_lab.settings import Settings
 
 __all__ = [
     "CLUSTERS", "Database", "Server", "binary", "busy", "check", "credentials", "databases",
-    "locks", "neighbours", "oltp", "processes", "throwaway",
+    "locks", "neighbours", "oltp", "pgbouncer", "processes", "throwaway",
 ]  # fmt: skip
 
 CLUSTERS = ("oltp", "neighbours", "throwaway")

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from oltp_lab.errors import LabError
 
@@ -46,6 +47,11 @@ class Account:
             f"{' or '.join(_UNPRIVILEGED)}: run the lab as an ordinary user"
         )
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Options of ``subprocess.Popen`` that run a program in this account."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
+
     def own(self, path: Path) -> None:
         """Give one of the lab's own folders, with all that is in it, to the account."""
         if self.switch:
@@ -56,7 +62,6 @@ class Account:
         self, arguments: Sequence[str | Path], folder: Path, limit: float
     ) -> subprocess.CompletedProcess[str]:
         """Run a program in ``folder`` (which need not be reachable) for ``limit`` seconds."""
-        other = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.switch else {}
         return subprocess.run(
             arguments,
             cwd=folder,
@@ -66,7 +71,7 @@ class Account:
             text=True,
             timeout=limit,
             check=False,
-            **other,
+            **self.identity,
         )
 
     def path_of(self, data: Path) -> Path:

@@ -23,7 +23,7 @@ import psycopg
 
 from oltp_lab import servers, settings, sql
 from oltp_lab.errors import LabError
-from oltp_lab.load import scratch
+from oltp_lab.measuring import scratch
 from oltp_lab.measuring.pgbench import Load, Script
 from oltp_lab.measuring.statistics import FEWEST, compare
 from oltp_lab.sample_data import load as sample_data
@@ -154,9 +154,7 @@ def _offered(database: Database, log: Path) -> Iterator[None]:
         for operation in ("lead_lookup", "enrollment_update")
     ]
     with scratch.made(database, tenants=100, targets=500) as maker:
-        with database.connect("lab_platform") as platform:
-            for query in sql.queries(f"load/{_WORKLOAD}/setup.sql").values():
-                platform.execute(query, {"run_id": str(uuid.uuid4())})
+        scratch.make_campaigns(database, str(uuid.uuid4()))
         load = Load(
             _WORKLOAD,
             "purge",

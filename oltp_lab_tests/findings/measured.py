@@ -72,6 +72,34 @@ def load_runs(**changes: Any) -> Rows:
     ]
 
 
+def isolation_load(**changes: Any) -> Rows:
+    counts = dict.fromkeys(("switches", "errors", "cancels", "reconnects"), 100)
+    leak = dict.fromkeys(("leaked_statement", "leaked_expected", "leaked_seen"))
+    return [
+        {
+            "arm": arm,
+            "role": "lab_app",
+            "clients": 24,
+            "sessions": 6,
+            "tenants": 6,
+            "users": 60,
+            "transactions": 1_000,
+            "statements": 5_000,
+            "assertions": 15_000,
+            **counts,
+            "leaks": 0,
+            "controls": 6,
+            "control_leaks": 6,
+            "seconds": 3.0,
+            "prepared": True,
+            **leak,
+            "skipped": None,
+        }
+        | changes
+        for arm in ("direct", "psycopg_pool")
+    ]
+
+
 def load_operations(**changes: Any) -> Rows:
     return [
         {
@@ -150,6 +178,7 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "isolation_probes": probes,
     "isolation_mutants": mutants,
     "load_runs": load_runs,
+    "isolation_load": isolation_load,
     "load_operations": load_operations,
     "resource_samples": resource_samples,
     "experiments": experiments,

@@ -154,6 +154,7 @@ def test_a_broken_load_run_is_told_but_not_measured_by(tmp_path: Path) -> None:
     store = measured.write(
         tmp_path,
         measured.later(2),
+        isolation_load=measured.isolation_load(),
         load_runs=measured.load_runs(aborted=3, complete=False, tps=9999.0),
         load_operations=measured.load_operations(p95_ms=1.0),
     )
@@ -164,6 +165,27 @@ def test_a_broken_load_run_is_told_but_not_measured_by(tmp_path: Path) -> None:
     assert under_load.card
     assert (under_load.card["run_id"], under_load.card["tone"]) == ("run-2", "bad")
     assert under_load.figures["aborted"] == 6.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "tone"),
+    [
+        ({}, "It holds", "good"),
+        ({"leaks": 2}, "It leaks", "bad"),
+        ({"control_leaks": 5}, "Not proven", "fair"),
+        ({"assertions": 0}, "Not proven", "fair"),
+        ({"skipped": "no pool"}, "Not proven", "fair"),
+    ],
+)
+def test_isolation_under_load_is_judged_by_its_controls_too(
+    tmp_path: Path, changes: dict, verdict: str, tone: str
+) -> None:
+    store = measured.write(
+        tmp_path, load_runs=measured.load_runs(), isolation_load=measured.isolation_load(**changes)
+    )
+    card = finding.read(store, "isolation_under_load").card
+    assert card
+    assert (card["verdict"], card["tone"]) == (verdict, tone)
 
 
 def test_without_a_complete_run_there_is_no_card(tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from psycopg import sql as pg
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
-from oltp_lab.load import scratch, workloads
+from oltp_lab.load import workloads
 from oltp_lab.load.workloads import Workload
+from oltp_lab.measuring import scratch
 from oltp_lab.measuring.loads import measure
 from oltp_lab.measuring.pgbench import Load, Script
 from oltp_lab.measuring.store import Measurements, Run
@@ -41,7 +42,7 @@ SAMPLE_ROWS = """
 
 
 def test_every_script_is_an_operation_with_a_weight() -> None:
-    scripts = {Path(file).stem for file in sql.files("load/tenant_isolation")} - {"setup"}
+    scripts = {Path(file).stem for file in sql.files("load/tenant_isolation")}
     assert scripts == set(OPERATIONS)
     challenge = Workload.read("tenant_isolation", "challenge")
     assert (challenge.tenants, list(challenge.arms.values())) == (100, [8, 100, 1000])

@@ -1,16 +1,25 @@
 """The schema ``scratch_load``, which a load run makes, leans on and drops."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 import psycopg
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
-from oltp_lab.servers import Database
+from oltp_lab.measuring.store import Run
+from oltp_lab.servers import Database, locks
 
 SCHEMA = "scratch_load"
-_QUERIES = "load/scratch.sql"
+LOCK_LIMIT = 300.0
+"""Seconds to wait for another load run."""
+_QUERIES = "measuring/scratch.sql"
+
+
+def exclusively(database: Database, what: str, run: Run) -> AbstractContextManager[None]:
+    """One load run at a time. Raises LabError naming the other one when it takes too long."""
+    holder = f"{what} (run {run.run_id})"
+    return locks.held(database.server.settings, "load", holder=holder, timeout=LOCK_LIMIT)
 
 
 @contextmanager
@@ -39,6 +48,17 @@ def made(database: Database, *, tenants: int, targets: int) -> Iterator[psycopg.
         finally:
             with suppress(psycopg.OperationalError):  # the next run drops what a dead server kept
                 maker.execute(queries["drop"])
+
+
+def make_campaigns(database: Database, run_id: str) -> None:
+    """Give each tenant a campaign of the run's own to write to, ``external_id`` ``load:RUN_ID``.
+
+    They stay: what judges the sample data passes over them.
+    """
+    queries = sql.queries(_QUERIES)
+    with database.connect("lab_platform") as platform:
+        for name in ("own_campaigns", "own_enrollments"):
+            platform.execute(queries[name], {"run_id": run_id})
 
 
 def define_lookups(maker: psycopg.Connection) -> dict[str, int]:

@@ -1,0 +1,1 @@
+set nile.tenant_id = {tenant}

@@ -1,0 +1,1 @@
+select set_config('nile.tenant_id', {tenant}, false)

@@ -1,0 +1,2 @@
+-- Whatever leads come first.
+select tenant_id from campaigns.leads limit 20

@@ -1,0 +1,2 @@
+-- Every tenant that is to be seen.
+select id as tenant_id from public.tenants
