@@ -41,6 +41,21 @@ def probes(outcome: str = "held", detail: str = "42501 permission denied") -> Ro
     ]
 
 
+def index_safety(safe: bool = True) -> Rows:
+    return [
+        {
+            "source": "campaigns/list_leads",
+            "statement": "the call",
+            "relation": "campaigns.leads l",
+            "index_app": "leads_status_idx",
+            "index_platform": "leads_status_idx",
+            "safe": safe,
+            "lost": "" if safe else "status",
+            "operators": "~~(text,text) on email",
+        }
+    ]
+
+
 def load_runs(**changes: Any) -> Rows:
     return [
         {
@@ -135,6 +150,7 @@ def syncs() -> Rows:
 TABLES: dict[str, Callable[[], Rows]] = {
     "tables": sizes,
     "isolation_probes": probes,
+    "index_safety": index_safety,
     "load_runs": load_runs,
     "load_operations": load_operations,
     "resource_samples": resource_samples,
