@@ -54,6 +54,21 @@ def mutants(**changes: Any) -> Rows:
     ]
 
 
+def index_safety(safe: bool = True) -> Rows:
+    return [
+        {
+            "source": "campaigns/list_leads",
+            "statement": "the call",
+            "relation": "campaigns.leads l",
+            "index_app": "leads_status_idx",
+            "index_platform": "leads_status_idx",
+            "safe": safe,
+            "lost": "" if safe else "status",
+            "operators": "~~(text,text) on email",
+        }
+    ]
+
+
 def load_runs(**changes: Any) -> Rows:
     return [
         {
@@ -177,6 +192,7 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "tables": sizes,
     "isolation_probes": probes,
     "isolation_mutants": mutants,
+    "index_safety": index_safety,
     "load_runs": load_runs,
     "isolation_load": isolation_load,
     "load_operations": load_operations,

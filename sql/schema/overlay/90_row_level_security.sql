@@ -33,7 +33,7 @@ begin
             execute format('create policy tenant_may_insert on %s as restrictive for insert to lab_app '
                            'with check (%s = %s)', candidate.name, tenant, writer);
             execute format('create policy tenant_may_update on %s as restrictive for update to lab_app '
-                           'using (true) with check (%s = %s)', candidate.name, tenant, writer);
+                           'with check (%s = %s)', candidate.name, tenant, writer);
             execute format('create policy tenant_may_delete on %s as restrictive for delete to lab_app '
                            'using (tenant_id = %s)', candidate.name, writer);
         end if;

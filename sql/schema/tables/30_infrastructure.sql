@@ -280,6 +280,8 @@ create table infrastructure.ip_assignments (
 create unique index ip_assignments_current_key on infrastructure.ip_assignments (smtp_ip_id)
     where released_at is null;
 comment on index infrastructure.ip_assignments_current_key is 'assign_smtp_ip: one assignment of an address lasts; this holds without the exclusion constraint too, which is not portable.';
+create index ip_assignments_owner_idx on infrastructure.ip_assignments (owner_tenant_id);
+comment on index infrastructure.ip_assignments_owner_idx is 'release_tenant, and the policy owner: the addresses that a tenant had.';
 comment on table infrastructure.ip_assignments is 'Which tenant had which address from when to when. An exclusion constraint keeps it to one at a time.';
 comment on column infrastructure.ip_assignments.id is 'Key of the assignment.';
 comment on column infrastructure.ip_assignments.smtp_ip_id is 'The address.';
