@@ -1,14 +1,20 @@
 """Every covert channel is as its file declares it; whatever opens one is seen, by the channel."""
 
+from pathlib import Path
+
+import dagster as dg
 import pytest
 
 from oltp_lab import catalog
 from oltp_lab.errors import LabError
-from oltp_lab.isolation import channels
+from oltp_lab.findings import finding
+from oltp_lab.isolation import assets, channels
 from oltp_lab.isolation.channels import CLOSED, NOT_PROVEN, OPEN, Lengths, Measured
+from oltp_lab.resources import MeasurementsResource
 from oltp_lab.servers import Database
+from oltp_lab_tests.findings import measured
 
-LENGTHS = Lengths(trials=40, timed=160, pilot=4)
+LENGTHS = Lengths(trials=40, timed=160, pilot=4, seconds=5, timed_seconds=10)
 
 # What is open then, by what opens it.
 OPENED = {
@@ -119,3 +125,31 @@ def test_without_rows_nothing_is_proven(seeded: Database) -> None:
 def test_only_a_superuser_closes_some() -> None:
     queries = next(c for c in channels.catalogue() if c.name == "session_queries")
     assert (queries.expected(True), queries.expected(False)) == (CLOSED, OPEN)
+
+
+def test_the_card_and_the_check_tell_what_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = Measured("locks", "Who locks?", CLOSED, CLOSED, 40, most_bits_per_second=9.0)
+    opened = Measured("errors", "Who is it?", CLOSED, OPEN, 40, bits_per_second=1000.0)
+    outdated = Measured("size", "How many?", OPEN, CLOSED, 40, most_bits_per_second=9.0)
+    monkeypatch.setenv("OLTP_LAB_HOME", str(tmp_path))
+    store = measured.write(tmp_path, covert_channels=channels.rows([closed, outdated]))
+    result = assets.closed_channels_stay_closed(MeasurementsResource())
+    assert isinstance(result, dg.AssetCheckResult)
+    assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
+    card = finding.read(store, "covert_channels").card
+    assert card is not None
+    assert (card["tone"], card["leaks"]) == ("good", 0)
+
+    measured.write(tmp_path, measured.later(2), covert_channels=channels.rows([closed, opened]))
+    result = assets.closed_channels_stay_closed(MeasurementsResource())
+    assert isinstance(result, dg.AssetCheckResult)
+    assert result.severity == dg.AssetCheckSeverity.ERROR
+    assert "errors is open, declared closed, 1,000 bit/s" in (result.description or "")
+    found = finding.read(store, "covert_channels")
+    assert found.card is not None
+    assert found.card["tone"] == "bad"
+    shown = found.frames["table_channels_that_are_open"]
+    assert shown is not None
+    assert list(shown["channel"]) == ["errors"]
