@@ -10,7 +10,6 @@ from oltp_lab.errors import LabError
 from oltp_lab.findings import finding
 from oltp_lab.isolation import assets, channels
 from oltp_lab.isolation.channels import CLOSED, NOT_PROVEN, OPEN, Lengths, Measured
-from oltp_lab.resources import MeasurementsResource
 from oltp_lab.servers import Database
 from oltp_lab_tests.findings import measured
 
@@ -127,24 +126,19 @@ def test_only_a_superuser_closes_some() -> None:
     assert (queries.expected(True), queries.expected(False)) == (CLOSED, OPEN)
 
 
-def test_the_card_and_the_check_tell_what_is_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_card_and_the_check_tell_what_is_open(tmp_path: Path) -> None:
     closed = Measured("locks", "Who locks?", CLOSED, CLOSED, 40, most_bits_per_second=9.0)
     opened = Measured("errors", "Who is it?", CLOSED, OPEN, 40, bits_per_second=1000.0)
     outdated = Measured("size", "How many?", OPEN, CLOSED, 40, most_bits_per_second=9.0)
-    monkeypatch.setenv("OLTP_LAB_HOME", str(tmp_path))
     store = measured.write(tmp_path, covert_channels=channels.rows([closed, outdated]))
-    result = assets.closed_channels_stay_closed(MeasurementsResource())
-    assert isinstance(result, dg.AssetCheckResult)
+    result = assets.closed_channels_stay_closed([closed, outdated])
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
     card = finding.read(store, "covert_channels").card
     assert card is not None
     assert (card["tone"], card["leaks"]) == ("good", 0)
 
     measured.write(tmp_path, measured.later(2), covert_channels=channels.rows([closed, opened]))
-    result = assets.closed_channels_stay_closed(MeasurementsResource())
-    assert isinstance(result, dg.AssetCheckResult)
+    result = assets.closed_channels_stay_closed([closed, opened])
     assert result.severity == dg.AssetCheckSeverity.ERROR
     assert "errors is open, declared closed, 1,000 bit/s" in (result.description or "")
     found = finding.read(store, "covert_channels")
