@@ -2,7 +2,6 @@
 -- newest run.
 
 -- name: card
--- The fastest is of those that a tenant has alone, without the other's help.
 with newest as (
     select * from covert_channels
     where run_id = (select arg_max(run_id, recorded_at) from covert_channels)
