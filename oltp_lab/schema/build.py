@@ -13,7 +13,12 @@ from oltp_lab.servers import Database, credentials
 log = logging.getLogger(__name__)
 
 # What comes before the layers, as the administrator.
-PREPARATION = ("schema/session.sql", "schema/roles.sql", "schema/reset.sql")
+PREPARATION = (
+    "schema/session.sql",
+    "schema/roles.sql",
+    "schema/reset.sql",
+    "schema/catalogs.sql",
+)
 
 
 @dataclass(frozen=True)

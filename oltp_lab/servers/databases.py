@@ -35,6 +35,10 @@ def create(database: Database, template: Database | None = None) -> None:
         name = sql.Identifier(database.name)
         source = sql.Identifier(template.name if template else "template0")
         connection.execute(sql.SQL("create database {} template {}").format(name, source))
+        if template:  # whose rights are not copied with it
+            named = {"template": template.name, "name": database.name}
+            for (right,) in connection.execute(_queries()["rights_of_template"], named).fetchall():
+                connection.execute(right)
         comment = sql.SQL("comment on database {} is {}")
         connection.execute(comment.format(name, sql.Literal(MADE_BY_THE_LAB)))
 

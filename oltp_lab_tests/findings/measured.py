@@ -188,11 +188,25 @@ def syncs() -> Rows:
     ]
 
 
+def covert_channels() -> Rows:
+    figures = {"trials": 40, "bits_per_probe": 0.9, "detectable_ns": None, "detail": ""}
+    told = {"question": "Who is at work?", "because": "all may see", "advice": "none"}
+    rates = {"bits_per_second": 900.0, "most_bits_per_second": 1000.0}
+    return [
+        figures
+        | told
+        | rates
+        | {"channel": f"{verdict} one", "expected": verdict, "verdict": verdict}
+        for verdict in ("open", "closed", "not proven")
+    ]
+
+
 TABLES: dict[str, Callable[[], Rows]] = {
     "tables": sizes,
     "isolation_probes": probes,
     "isolation_mutants": mutants,
     "index_safety": index_safety,
+    "covert_channels": covert_channels,
     "load_runs": load_runs,
     "isolation_load": isolation_load,
     "load_operations": load_operations,

@@ -21,3 +21,13 @@ select pg_advisory_lock(hashtext('oltp_lab databases'));
 select shobj_description(oid, 'pg_database')
   from pg_database
  where datname = %(name)s;
+
+-- name: rights_of_template
+-- Statements that give a database the rights that its template has.
+select format('revoke all on database %%I from public', %(name)s::text)
+from pg_database where datname = %(template)s and datacl is not null
+union all
+select format('grant %%s on database %%I to %%s', a.privilege_type, %(name)s::text,
+              case a.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(a.grantee)) end)
+from pg_database d cross join aclexplode(d.datacl) a
+where d.datname = %(template)s and a.grantee <> d.datdba;

@@ -1,0 +1,15 @@
+-- Does another tenant read a table, by pg_statio_user_tables?
+-- expected: open
+-- observes: growth
+-- victim: rolls back
+-- because: The counters of a whole table are everybody's to read; who read is not in them.
+-- advice: As a superuser, revoke execute on pg_stat_get_blocks_fetched(oid) and pg_stat_get_blocks_hit(oid) from public.
+
+-- name: act
+select count(*) from campaigns.leads where tenant_id = %(victim)s;
+
+-- name: flush
+select pg_stat_force_next_flush();
+
+-- name: probe
+select heap_blks_read + heap_blks_hit from pg_statio_user_tables where relid = 'campaigns.leads'::regclass;

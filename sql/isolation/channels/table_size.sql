@@ -1,0 +1,16 @@
+-- Does another tenant import rows, by the size of the table?
+-- expected: open
+-- observes: growth
+-- victim: rolls back
+-- because: The size of every table is everybody's to read, in blocks of 8 kB.
+-- advice: As a superuser, revoke execute on pg_relation_size(regclass, text) and its like from public; partitions by tenant would make it worse.
+
+-- name: act
+insert into campaigns.lists (tenant_id, name)
+select %(victim)s, 'covert channel ' || gen_random_uuid() from generate_series(1, 300);
+
+-- name: probe
+select pg_relation_size('campaigns.lists');
+
+-- name: tidy
+vacuum (truncate) campaigns.lists;
