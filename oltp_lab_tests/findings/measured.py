@@ -41,6 +41,17 @@ def probes(outcome: str = "held", detail: str = "42501 permission denied") -> Ro
     ]
 
 
+def oracle_queries(failure: str | None = None) -> Rows:
+    shared = {"seed": 1, "non_empty": 620, "unfiltered": 250, "differing": 190, "dropped": 0}
+    kinds = {"run": "all", "context": "tenant", "feature": "query: cte", "table": "campaigns.leads"}
+    return [
+        shared
+        | {"kind": kind, "name": name, "queries": 1000}
+        | ({"seconds": 2.0, "failure": failure} if kind == "run" else {})
+        for kind, name in kinds.items()
+    ]
+
+
 def load_runs(**changes: Any) -> Rows:
     return [
         {
@@ -135,6 +146,7 @@ def syncs() -> Rows:
 TABLES: dict[str, Callable[[], Rows]] = {
     "tables": sizes,
     "isolation_probes": probes,
+    "oracle_queries": oracle_queries,
     "load_runs": load_runs,
     "load_operations": load_operations,
     "resource_samples": resource_samples,
