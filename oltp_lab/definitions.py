@@ -10,6 +10,7 @@ from oltp_lab.findings.checks import checks as findings_checks
 from oltp_lab.isolation.assets import assets as isolation_assets
 from oltp_lab.isolation.assets import checks as isolation_proofs
 from oltp_lab.isolation.checks import checks as isolation_checks
+from oltp_lab.isolation.resource import IsolationSubject
 from oltp_lab.load.assets import assets as load_assets
 from oltp_lab.load.assets import checks as load_checks
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
@@ -38,6 +39,7 @@ default_checks = [
 ]
 default_resources = {
     "oltp": Oltp(),
+    "subject": IsolationSubject.configure_at_launch(),
     "warehouse": Warehouse(),
     "measurements": MeasurementsResource(),
     "scale": Scale.configure_at_launch(),

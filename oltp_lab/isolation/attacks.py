@@ -1,129 +1,209 @@
-"""What an attack is, read from its file, and what it can be aimed at, read from the catalog."""
+"""The catalogue: attacks, ways in, and roles, each read from its file in ``sql/isolation``.
+
+An attack is one statement, a way in the script around it. A file begins with a comment that says
+what it tries, and with lines ``-- key: value`` that say how it is judged.
+"""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import string
+import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import PurePath
 from typing import Any, LiteralString, cast
-
-import psycopg
-from psycopg import sql as pg
-from psycopg.rows import dict_row
 
 from oltp_lab import sql
 
 INSUFFICIENT_PRIVILEGE = "42501"  # missing grants and violated policies alike
 
-_HEADER = re.compile(r"^-- (context|needs|for each|refused with): (.+)$", re.MULTILINE)
+_HEADER = re.compile(r"^-- ([a-z ]+): (.+)$", re.MULTILINE)
+_SECTION = re.compile(r"^-- then\n", re.MULTILINE)
+_TAKES = {
+    "query": {"query"},
+    "statement": {"query", "locking query", "statement"},
+    "any": {"query", "locking query", "statement", "utility"},
+}
 
 
 @dataclass(frozen=True)
 class Attack:
     """One statement that must neither return nor touch a row.
 
-    ``context`` is the tenant that it runs as: own or none. ``for_each`` is what it is aimed at one
-    by one, if not at the table as a whole: a fixed or an updatable foreign key. ``refused_with`` is
-    the SQLSTATE that counts as holding, beside zero rows.
+    ``kind`` is query, locking query, statement or utility. ``for_each`` is what of a table it is
+    aimed at one by one, if not at the table as a whole. ``context`` is the only one that it is
+    tried in: none, where it may name no tenant at all, or suspended. ``accepted`` says what success
+    means: it ``leaks``, it ``holds``, or ``rows`` when that depends on whether there were any.
+    Codes are SQLSTATEs.
     """
 
     name: str
     statement: LiteralString
-    context: str
-    needs_own_rows: bool
+    kind: str
     for_each: str | None
+    needs_own_rows: bool
+    context: str | None
+    accepted: str
+    refused_with: frozenset[str]
+    leaks_with: frozenset[str]
+
+    @property
+    def expected(self) -> str:
+        """What holding looks like."""
+        refusal = f"refused with {' or '.join(sorted(self.refused_with))}"
+        told = {
+            "leaks": refusal,
+            "holds": f"accepted, or {refusal}",
+            "rows": f"no row, or {refusal}",
+        }
+        return told[self.accepted]
+
+
+@dataclass(frozen=True)
+class Way:
+    """A script around an attack; ``sees`` is what it may see: own, nothing, or something.
+
+    Sections are sent one after the other, also when one before the last fails. ``needs`` says what
+    there must be for its placeholders to be filled, ``as_tenant`` the state of the tenant that
+    attacks, if not an active one.
+    """
+
+    name: str
+    sections: tuple[LiteralString, ...]
+    sees: str
+    takes: frozenset[str]
+    needs: str
+    commits: bool
+    for_each: str | None
+    as_tenant: str | None
+    its_own_session: bool
+    afterwards: str | None
     refused_with: frozenset[str]
 
     @property
-    def names_tenant(self) -> bool:
-        """Whether it can only be aimed at a table that has a tenant."""
-        return "{tenant}" in self.statement or "%(own)s" in self.statement
+    def placeholders(self) -> frozenset[str]:
+        """Names in braces, the attack's left out."""
+        return frozenset(_placeholders("".join(self.sections))) - {"attack"}
 
-    def aims(self, target: "Target") -> "Iterable[ForeignKey | None]":
-        """What of the table it is aimed at; None stands for the table as a whole."""
-        if self.for_each is None:
-            return [None]
-        updatable = self.for_each.startswith("updatable")
-        return [key for key in target.foreign_keys if key.updatable == updatable]
-
-
-@dataclass(frozen=True)
-class ForeignKey:
-    """A reference within a tenant, without the tenant's own column; may lab_app update it?"""
-
-    name: str
-    columns: tuple[str, ...]
-    updatable: bool
-
-
-@dataclass(frozen=True)
-class Target:
-    """A table to attack.
-
-    ``tenant`` is the column that names the tenant, if it has one; ``numbers`` are integers of its
-    unique keys.
-    """
-
-    schema: str
-    name: str
-    tenant: str | None
-    columns: tuple[str, ...]
-    numbers: tuple[str, ...]
-    enabled: bool
-    forced: bool
-    has_policy: bool
-    foreign_keys: tuple[ForeignKey, ...]
-
-    @property
-    def label(self) -> str:
-        """schema.name"""
-        return f"{self.schema}.{self.name}"
-
-    def compose(self, statement: LiteralString, key: ForeignKey | None = None) -> pg.Composed:
-        """The statement aimed at this table, or at one of its foreign keys."""
-        names: dict[str, pg.Composable] = {
-            "table": pg.Identifier(self.schema, self.name),
-            "columns": pg.SQL(", ").join(map(pg.Identifier, self.columns)),
-            "reference": pg.SQL(", ").join(map(pg.Identifier, key.columns if key else ())),
+    def tries(self, attack: Attack) -> bool:
+        """Whether the attack fits into the script, and its context is this one."""
+        contexts = {
+            None,
+            "suspended" if self.as_tenant else None,
+            {"nothing": "none"}.get(self.sees),
         }
-        if self.tenant:
-            names["tenant"] = pg.Identifier(self.tenant)
-        return pg.SQL(statement).format(**names)
+        return attack.kind in self.takes and attack.context in contexts
 
 
-def catalogue() -> list[Attack]:
+@dataclass(frozen=True)
+class Exemption:
+    """Attacks that are not tried on tables, and why."""
+
+    tables: tuple[str, ...]
+    attacks: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Role:
+    """Whom to attack as, by which patterns of attacks and ways; ``otherwise`` is why no others."""
+
+    name: str
+    attacks: tuple[str, ...] = ("*",)
+    ways: tuple[str, ...] = ("*",)
+    otherwise: str = ""
+    logs_in: bool = True
+    sees_own: bool = True
+    acts_for_user: bool = False
+    exempt: tuple[Exemption, ...] = ()
+
+    def spares(self, table: str, attack: str) -> str | None:
+        """Why an attack on a table is not tried; None when it is."""
+        for exemption in self.exempt:
+            if _any_match(table, exemption.tables) and _any_match(attack, exemption.attacks):
+                return exemption.reason
+        return None if _any_match(attack, self.attacks) else self.otherwise
+
+    def comes(self, way: Way) -> bool:
+        """Whether it tries the way."""
+        return _any_match(way.name, self.ways)
+
+
+def attacks() -> list[Attack]:
     """Every attack, by name."""
-    return [_parse(file) for file in sql.files("isolation/attacks")]
+    return [_attack(file) for file in sql.files("isolation/attacks")]
 
 
-def _parse(file: str) -> Attack:
-    text = sql.read(file)
-    header = dict(_HEADER.findall(text))
-    statement = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+def ways() -> list[Way]:
+    """Every way in, by name."""
+    return [_way(file) for file in sql.files("isolation/ways")]
+
+
+def roles() -> list[Role]:
+    """The lab's roles, the application first."""
+    described = tomllib.loads(sql.read("isolation/roles.toml"))
+    return [_role(name, **settings) for name, settings in described.items()]
+
+
+def _attack(file: str) -> Attack:
+    name, header, statement = _parsed(file)
+    accepted = "leaks" if header.get("leaks when") == "accepted" else "rows"
     return Attack(
-        name=PurePath(file).stem,
-        statement=cast(LiteralString, statement.strip()),
-        context=header["context"],
-        needs_own_rows=header.get("needs") == "own rows",
+        name=name,
+        statement=statement,
+        kind=header["kind"],
         for_each=header.get("for each"),
-        refused_with=frozenset(
-            {INSUFFICIENT_PRIVILEGE, header.get("refused with", INSUFFICIENT_PRIVILEGE)}
-        ),
+        needs_own_rows=header.get("needs") == "own rows",
+        context=header.get("context"),
+        accepted="holds" if header.get("holds when") == "accepted" else accepted,
+        refused_with=_codes(header, "refused with") | {INSUFFICIENT_PRIVILEGE},
+        leaks_with=_codes(header, "leaks with"),
     )
 
 
-def targets(connection: psycopg.Connection) -> Iterator[Target]:
-    """Every table of the database that is not listed as shared."""
-    queries = sql.queries("isolation/catalog.sql")
-    keys: dict[tuple[str, str], list[ForeignKey]] = {}
-    with connection.cursor(row_factory=dict_row) as cursor:
-        for found in cursor.execute(queries["foreign_keys"]).fetchall():
-            keys.setdefault((found["schema"], found["table_name"]), []).append(
-                ForeignKey(found["name"], tuple(found["columns"]), found["updatable"])
-            )
-        for found in cursor.execute(queries["targets"]).fetchall():
-            yield _target(found, tuple(keys.get((found["schema"], found["name"]), ())))
+def _way(file: str) -> Way:
+    name, header, script = _parsed(file)
+    return Way(
+        name=name,
+        sections=tuple(cast(list[LiteralString], _SECTION.split(script))),
+        sees=header["sees"],
+        takes=frozenset(_TAKES[header["takes"]]),
+        needs=header.get("needs", ""),
+        commits="commits" in header,
+        for_each=header.get("for each"),
+        as_tenant=header.get("as"),
+        its_own_session="session" in header,
+        afterwards=header.get("afterwards"),
+        refused_with=_codes(header, "refused with"),
+    )
 
 
-def _target(found: Mapping[str, Any], foreign_keys: tuple[ForeignKey, ...]) -> Target:
-    names = {kind: tuple(found[kind]) for kind in ("columns", "numbers")}
-    return Target(**{**found, **names, "foreign_keys": foreign_keys})
+def _role(name: str, exempt: Sequence[dict[str, Any]] = (), **settings: Any) -> Role:
+    lists = {key: tuple(value) for key, value in settings.items() if isinstance(value, list)}
+    exemptions = tuple(
+        Exemption(tuple(e["tables"]), tuple(e["attacks"]), e["reason"]) for e in exempt
+    )
+    return Role(name, exempt=exemptions, **{**settings, **lists})
+
+
+def _parsed(file: str) -> tuple[str, dict[str, str], LiteralString]:
+    """Name, header and text of a file, the text without comments but those between sections."""
+    text = sql.read(file)
+    kept = [line for line in text.splitlines() if not line.startswith("--") or line == "-- then"]
+    return (
+        PurePath(file).stem,
+        dict(_HEADER.findall(text)),
+        cast(LiteralString, "\n".join(kept).strip()),
+    )
+
+
+def _codes(header: dict[str, str], key: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", header.get(key, "")))
+
+
+def _placeholders(text: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name]
+
+
+def _any_match(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch(name, pattern) for pattern in patterns)

@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 import psutil
+import psycopg
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
@@ -39,15 +40,20 @@ class Run:
 
     @classmethod
     def of(cls, database: Database, run_id: str, scale: str) -> "Run":
-        """Collect the server's settings, this machine's size and the source revision."""
+        """The same of one of the lab's databases."""
         with database.connect(autocommit=True) as connection:
-            server = connection.execute(sql.queries("measuring/server.sql")["settings"]).fetchall()
+            return cls.at(connection, run_id, scale)
+
+    @classmethod
+    def at(cls, connection: psycopg.Connection, run_id: str, scale: str) -> "Run":
+        """Collect the server's settings, this machine's size and the source revision."""
+        server = connection.execute(sql.queries("measuring/server.sql")["settings"]).fetchall()
         machine = {
             "machine.cores": str(os.cpu_count()),
             "machine.memory_mb": str(psutil.virtual_memory().total // 2**20),
         }
         settings = dict(server) | machine
-        return cls(run_id, database.server.version, settings, scale, _git_revision())
+        return cls(run_id, connection.info.server_version, settings, scale, _git_revision())
 
 
 class Measurements:

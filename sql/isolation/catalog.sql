@@ -1,91 +1,145 @@
+-- name: shared_tables
+-- Tables that are nobody's in particular.
+select coalesce(array_agg(table_name::oid), '{}') from lab.shared_tables;
+
 -- name: targets
--- Every table that is not shared: what it calls its tenant, and what one may write to it.
-select n.nspname as schema, c.relname as name,
-       case when c.oid = 'public.tenants'::regclass then 'id'
-            else (select a.attname from pg_attribute a
-                  where a.attrelid = c.oid and a.attname in ('tenant_id', 'owner_tenant_id')
-                    and not a.attisdropped) end as tenant,
+-- What there is to attack: every table and view with a tenant, and (%(all)s) those without that are not
+-- shared either.
+select c.oid::int8 as oid, n.nspname as schema, c.relname as name, c.relkind in ('r', 'p') as stored,
+       t.tenant,
+       (select a.atttypid::regtype::text from pg_attribute a
+        where a.attrelid = c.oid and a.attname = t.tenant) as tenant_type,
        (select array_agg(a.attname::text order by a.attnum) from pg_attribute a
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '') as columns,
        array(select distinct a.attname::text from pg_index i
              join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
              where i.indrelid = c.oid and i.indisunique
                and a.atttypid in ('integer'::regtype, 'bigint'::regtype)) as numbers,
-       c.relrowsecurity as enabled,
-       c.relforcerowsecurity as forced,
-       exists (select from pg_policy p where p.polrelid = c.oid) as has_policy
+       array(select distinct a.attname::text from pg_index i
+             join pg_attribute a on a.attrelid = c.oid and a.atttypid = 'text'::regtype and a.attgenerated = ''
+             where i.indrelid = c.oid and i.indisunique and not a.attname = any (%(tenant_columns)s)
+               and not exists (select from pg_constraint k  -- one word out of a list
+                               where k.conrelid = c.oid and k.contype = 'c' and k.conkey = array[a.attnum]
+                                 and pg_get_constraintdef(k.oid) ~ 'ANY \(')
+               and (a.attnum = any (i.indkey)
+                    or exists (select from pg_attrdef e
+                               join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = e.oid
+                               where e.adrelid = c.oid and e.adnum = any (i.indkey)
+                                 and d.refobjid = c.oid and d.refobjsubid = a.attnum))) as words,
+       (select array_agg(a.attname::text order by a.attnum) from pg_index i
+        join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
+        where i.indrelid = c.oid and i.indisprimary) as primary_key
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p')
-  and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^scratch_'
-  and c.oid not in (select table_name from lab.shared_tables)
+cross join lateral (
+    select coalesce(%(tenants_by_table)s::jsonb ->> format('%%s.%%s', n.nspname, c.relname),
+                    (select a.attname::text from pg_attribute a
+                     where a.attrelid = c.oid and a.attname = any (%(tenant_columns)s) and not a.attisdropped
+                     order by a.attnum limit 1)) as tenant) as t
+where c.relkind in ('r', 'p', 'v', 'm', 'f')
+  and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^(scratch_|pg_)'
+  and c.oid <> all (%(shared)s::oid[])
+  and (t.tenant is not null or %(all)s)
   and not exists (select from pg_depend d where d.objid = c.oid and d.deptype = 'e')
-order by 1, 2;
+order by 2, 3;
+
+-- name: columns
+-- What of a table a role may write, tenant's column and generated ones included.
+select c.oid::int8 as oid,
+       array(select a.attname::text from pg_attribute a
+             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+               and has_column_privilege(%(role)s, c.oid, a.attnum, 'insert') order by a.attnum) as insertable,
+       array(select a.attname::text from pg_attribute a
+             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+               and has_column_privilege(%(role)s, c.oid, a.attnum, 'update') order by a.attnum) as updatable,
+       has_any_column_privilege(%(role)s, c.oid, 'select') as readable,
+       has_table_privilege(%(role)s, c.oid, 'delete') as deletable
+from pg_class c
+where c.oid = any (%(targets)s::oid[]);
 
 -- name: foreign_keys
 -- Columns that refer to another row of a tenant, the tenant's own column left out.
-select k.conname::text as name, n.nspname as schema, c.relname as table_name,
-       (select array_agg(a.attname::text order by a.attnum) from pg_attribute a
-        where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> 'tenant_id') as columns,
-       (select bool_and(has_column_privilege('lab_app', k.conrelid, a.attnum, 'update')) from pg_attribute a
-        where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> 'tenant_id') as updatable
+select k.conrelid::int8 as oid, k.conname::text as name,
+       array_agg(a.attname::text order by a.attnum) as columns
 from pg_constraint k
-join pg_class c on c.oid = k.conrelid
-join pg_namespace n on n.oid = c.relnamespace
-where k.contype = 'f' and k.conparentid = 0
-  and exists (select from pg_attribute a where a.attrelid = k.conrelid and a.attname = 'tenant_id')
-  and exists (select from pg_attribute a
-              where a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> 'tenant_id')
+join pg_attribute a on a.attrelid = k.conrelid and a.attnum = any (k.conkey) and a.attname <> all (%(tenant_columns)s)
+where k.contype = 'f' and k.conparentid = 0 and k.conrelid = any (%(targets)s::oid[])
+group by k.oid, k.conrelid, k.conname
+order by k.conname;
+
+-- name: guessable_keys
+-- Unique and exclusion constraints and indexes that do not tell tenants apart, and are more than uuids.
+select i.indrelid::int8 as oid, x.relname::text as name,
+       array_agg(a.attname::text order by a.attnum) as columns
+from pg_index i
+join pg_class x on x.oid = i.indexrelid
+join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any (i.indkey)
+where (i.indisunique or i.indisexclusion) and i.indrelid = any (%(targets)s::oid[])
+group by i.indrelid, x.relname
+having bool_and(a.attname <> all (%(tenant_columns)s)) and bool_or(a.atttypid <> 'uuid'::regtype)
+order by x.relname;
+
+-- name: other_settings
+-- Parameters that policies ask for beside the tenant's, in themselves or through a function they call.
+select distinct found[1] as name
+from (
+    select pg_get_expr(p.polqual, p.polrelid) || coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '') as text
+    from pg_policy p
+    union all
+    select f.prosrc from pg_policy p
+    join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass
+    join pg_proc f on f.oid = d.refobjid
+    join pg_language l on l.oid = f.prolang
+    where l.lanname in ('sql', 'plpgsql')
+) as source
+cross join lateral regexp_matches(source.text, 'current_setting\(\s*''([a-z_]+\.[a-z_.]+)''', 'gi') as found
+where found[1] <> %(setting)s
 order by 1;
 
--- name: pair
--- Two tenants that have rows in the table. The attacker's is active if one is: suspension would refuse
--- what the policy under attack has to refuse.
-with present as (
-    select distinct {tenant} as tenant_id from {table} where {tenant} is not null
-), own as (
-    select p.tenant_id from present p
-    left join public.tenants t on t.id = p.tenant_id
-    order by coalesce(t.status = 'active', false) desc, p.tenant_id
-    limit 1
-)
-select own.tenant_id,
-       (select p.tenant_id from present p where p.tenant_id <> own.tenant_id order by p.tenant_id desc limit 1)
-from own;
+-- name: first_tenant
+select min(x.{tenant}::text) from {table} x where x.{tenant} is not null;
+
+-- name: last_tenant
+select max(x.{tenant}::text) from {table} x where x.{tenant} is not null;
+
+-- name: active_tenant
+-- The youngest active tenant that has rows: suspension would refuse what the policy has to refuse.
+select t.id::text from public.tenants t
+where t.status = 'active' and exists (select from {table} x where x.{tenant} = t.id)
+order by t.id desc
+limit 1;
+
+-- name: other_tenant
+-- The oldest other tenant that has rows.
+select t.id::text from public.tenants t
+where t.id <> %s and exists (select from {table} x where x.{tenant} = t.id)
+order by t.id
+limit 1;
+
+-- name: lonely_member
+-- An owner of the tenant who belongs to no other, the most that one may be in it.
+select m.user_id::text from users.tenant_users m
+where m.tenant_id = %s and m.deleted is null
+  and not exists (select from users.tenant_users o where o.user_id = m.user_id and o.tenant_id <> m.tenant_id)
+order by not 'owner' = any (m.roles), m.user_id
+limit 1;
+
+-- name: tenant_in_state
+select t.id::text from public.tenants t where t.status = %s order by t.id desc limit 1;
 
 -- name: row
-select to_jsonb(t) from {table} t where {tenant} = %s limit 1;
+-- A row as it is, and where it is.
+select to_jsonb(t), t.ctid::text from {table} t where t.{tenant} = %s limit 1;
+
+-- name: row_of_view
+select to_jsonb(t), '(0,1)' from {table} t where t.{tenant} = %s limit 1;
+
+-- name: any_row
+select to_jsonb(t), '(0,1)' from {table} t limit 1;
 
 -- name: referring_row
 -- A row of another tenant that refers to something.
-select to_jsonb(t) from {table} t where {tenant} <> %s and ({reference}) is not null limit 1;
+select to_jsonb(t) from {table} t where t.{tenant} = %s and ({key}) is not null limit 1;
 
--- name: any_row
-select to_jsonb(t) from {table} t limit 1;
-
--- name: shared
--- Every shared table, and why it should not be one: somebody not listed may write it, or it holds
--- what belongs to somebody.
-select format('%s.%s', n.nspname, c.relname) as table_name,
-       array_remove(array_agg(problem.told), null) as problems
-from lab.shared_tables s
-join pg_class c on c.oid = s.table_name
-join pg_namespace n on n.oid = c.relnamespace
-left join lateral (
-    select format('%s may %s without being listed in lab.shared_tables', r.rolname, p.privilege) as told
-    from pg_roles r
-    cross join (values ('insert'), ('update'), ('delete'), ('truncate')) as p (privilege)
-    where r.rolname in ('lab_app', 'lab_auth', 'lab_platform', 'lab_analytics')
-      and case when p.privilege in ('insert', 'update') then has_any_column_privilege(r.oid, c.oid, p.privilege)
-               else has_table_privilege(r.oid, c.oid, p.privilege) end
-      and not (r.rolname = any (s.writers) and p.privilege <> 'truncate')
-    union all
-    select format('its column %s says whose a row is, so it needs row level security', a.attname)
-    from pg_attribute a
-    where a.attrelid = c.oid and a.attname in ('tenant_id', 'owner_tenant_id', 'user_id', 'email')
-      and not a.attisdropped
-    union all
-    select 'who the tenants are is no shared matter' where n.nspname in ('public', 'users', 'auth')
-) as problem on true
-group by n.nspname, c.relname
-order by 1;
+-- name: own_row_is_visible
+select from {table} where {tenant} = {own} limit 1;

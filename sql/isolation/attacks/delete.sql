@@ -1,3 +1,3 @@
 -- Delete the other tenant's rows.
--- context: own
-delete from {table} where {tenant} = %(victim)s
+-- kind: statement
+delete from {table} where {tenant} = {victim}

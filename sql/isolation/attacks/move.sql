@@ -1,4 +1,4 @@
 -- Give one's own rows to the other tenant.
--- context: own
+-- kind: statement
 -- needs: own rows
-update {table} set {tenant} = %(victim)s where {tenant} = %(own)s
+update {table} set {tenant} = {victim} where {tenant} = {own}

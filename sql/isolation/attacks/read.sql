@@ -1,3 +1,3 @@
 -- Read the other tenant's rows by naming it.
--- context: own
-select * from {table} where {tenant} = %(victim)s limit 1
+-- kind: query
+select * from {table} where {tenant} = {victim} limit 1

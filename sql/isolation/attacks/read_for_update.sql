@@ -1,3 +1,3 @@
 -- Lock the other tenant's rows.
--- context: own
-select * from {table} where {tenant} = %(victim)s limit 1 for update
+-- kind: locking query
+select * from {table} where {tenant} = {victim} limit 1 for update

@@ -1,3 +1,3 @@
--- Read whatever is not one's own, as a query that forgot its filter would.
--- context: own
-select * from {table} where {tenant} <> %(own)s limit 1
+-- Read what is not one's own.
+-- kind: query
+select * from {table} where {tenant} is distinct from {own} limit 1

@@ -1,3 +1,4 @@
 -- Empty the table: TRUNCATE is not subject to row level security, so the privilege must be missing.
--- context: own
+-- kind: utility
+-- leaks when: accepted
 truncate {table}

@@ -1,3 +1,3 @@
 -- Write to the other tenant's rows.
--- context: own
-update {table} set {tenant} = {tenant} where {tenant} = %(victim)s
+-- kind: statement
+update {table} set {column} = {column} where {tenant} = {victim}

@@ -1,0 +1,4 @@
+-- Delete whatever there is.
+-- kind: statement
+-- context: none
+delete from {table}

@@ -1,0 +1,3 @@
+-- Delete what is not one's own.
+-- kind: statement
+delete from {table} where {tenant} is distinct from {own}

@@ -1,3 +1,0 @@
--- Delete without any tenant in context.
--- context: none
-delete from {table}

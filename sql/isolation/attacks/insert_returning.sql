@@ -1,0 +1,3 @@
+-- The same, asking for the row.
+-- kind: statement
+insert into {table} ({columns}) select {columns} from jsonb_populate_record(null::{table}, {victim_row}) returning *

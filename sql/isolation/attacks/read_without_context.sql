@@ -1,3 +1,0 @@
--- Read without any tenant in context.
--- context: none
-select * from {table} limit 1
