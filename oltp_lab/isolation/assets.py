@@ -7,9 +7,10 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from oltp_lab import catalog, sql
+from oltp_lab import catalog, settings, sql
+from oltp_lab.isolation import mutants as mutation
 from oltp_lab.isolation import oracle as metamorphic
-from oltp_lab.isolation import subject
+from oltp_lab.isolation.resource import IsolationSubject
 from oltp_lab.measuring import markdown
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 
@@ -20,7 +21,86 @@ COMMON: dict[str, Any] = {
     "owners": ["team:oltp_lab"],
     "deps": [table_key(*table) for table in catalog.tables()],
 }
-_EQUAL = "rls_equals_filter"
+
+
+def skipped(check: str) -> dg.MaterializeResult:
+    """What becomes of a proof that is about the lab's own database alone: it is not passed."""
+    told = "not tried: the run config names another database, and this is proven on the lab's alone"
+    return dg.MaterializeResult(
+        metadata={"skipped": told},
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=check,
+                passed=False,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=told,
+            )
+        ],
+    )
+
+
+class MutantsConfig(dg.Config):
+    """Which mutants to try."""
+
+    mutants: list[str] = Field(
+        default=[], description="Names of files in sql/isolation/mutants; empty: all."
+    )
+
+
+@dg.asset(
+    name="mutants",
+    code_version=sql.content_hash("isolation"),
+    description="Breaks clones of the database on a throw-away server, each in one way, and "
+    "attacks them: an attack must get through, or the catalogue lacks one.",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "every_mutant_is_caught",
+            asset=["isolation", "mutants"],
+            blocking=True,
+            description="Some attack gets through on every mutant, and none without one.",
+        )
+    ],
+    **COMMON,
+)
+def mutants(
+    context: dg.AssetExecutionContext,
+    config: MutantsConfig,
+    oltp: Oltp,
+    subject: IsolationSubject,
+    measurements: MeasurementsResource,
+    scale: Scale,
+) -> dg.MaterializeResult:
+    if subject.url:
+        return skipped("every_mutant_is_caught")
+    holder = f"mutants (run {context.run.run_id})"
+    tried = mutation.run(settings.load(), mutation.catalogue(config.mutants), holder)
+    rows = [trial.row for trial in tried]
+    run = measurements.run(context, oltp.database(), scale.value())
+    measurements.store().append("isolation_mutants", rows, run=run)
+    nothing, *broken = rows
+    survivors = [row["mutant"] for row in broken if not row["caught"]]
+    told = [f"{row['mutant']} survived" for row in broken if not row["caught"]]
+    if nothing["caught"]:
+        told.append(f"an attack gets through without a mutant: {nothing['detail']}")
+    shown = ("mutant", "table_name", "attack", "way", "role", "detail", "description")
+    return dg.MaterializeResult(
+        metadata={
+            "mutants": len(broken),
+            "caught": len(broken) - len(survivors),
+            "score": (len(broken) - len(survivors)) / len(broken),
+            "trials": dg.MetadataValue.md(
+                markdown.table(shown, ([row[name] or "-" for name in shown] for row in broken))
+            ),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="every_mutant_is_caught",
+                passed=not told,
+                description="; ".join(told) or f"{len(broken)} mutants, all caught",
+                metadata={"survivors": len(survivors)},
+            )
+        ],
+    )
 
 
 class OracleConfig(dg.Config):
@@ -36,12 +116,13 @@ class OracleConfig(dg.Config):
 
 
 @dg.asset(
+    name="oracle",
     code_version=sql.content_hash("isolation/oracle"),
     description="Generated queries, each asked as the application in a tenant's context and as the "
     "platform with a filter on every table: both must see the same rows.",
     check_specs=[
         dg.AssetCheckSpec(
-            _EQUAL,
+            "rls_equals_filter",
             asset=["isolation", "oracle"],
             blocking=True,
             description="Row level security leaves of every query what explicit filters leave.",
@@ -53,16 +134,17 @@ def oracle(
     context: dg.AssetExecutionContext,
     config: OracleConfig,
     oltp: Oltp,
+    subject: IsolationSubject,
     measurements: MeasurementsResource,
     scale: Scale,
 ) -> dg.MaterializeResult:
-    database, extent = oltp.database(), config.extent(scale.value())
-    run = measurements.run(context, database, scale.value())
-    verdict = metamorphic.run(subject.of_the_lab(database), extent, config.seed)
-    rows = verdict.rows()
+    tested, extent = subject.value(oltp), config.extent(scale.value())
+    verdict = metamorphic.run(tested, extent, config.seed)
+    rows = [{"subject": tested.name, **row} for row in verdict.rows()]
+    run = measurements.run(context, oltp.database(), scale.value())
     measurements.store().append("oracle_queries", rows, run=run)
     total = verdict.total
-    tallies = pd.DataFrame(rows).drop(columns=["seed", "seconds", "failure"])
+    tallies = pd.DataFrame(rows).drop(columns=["subject", "seed", "seconds", "failure"])
     return dg.MaterializeResult(
         metadata={
             "tallies": dg.MetadataValue.md(markdown.frame(tallies)),
@@ -83,7 +165,7 @@ def _judged(verdict: metamorphic.Verdict) -> dg.AssetCheckResult:
     told = str(failure) if failure else "; ".join(["not proven", *doubts]) if doubts else None
     metadata = vars(failure) if failure else {}
     return dg.AssetCheckResult(
-        check_name=_EQUAL,
+        check_name="rls_equals_filter",
         passed=not failure and not doubts,
         severity=severity,
         description=told or f"{verdict.total.queries} queries saw the same rows either way",
@@ -91,5 +173,5 @@ def _judged(verdict: metamorphic.Verdict) -> dg.AssetCheckResult:
     )
 
 
-assets: list[Any] = [oracle]
+assets: list[Any] = [mutants, oracle]
 checks: list[Any] = []

@@ -92,10 +92,7 @@ class Comparing:
     def enter(self, tenant: str | None) -> None:
         """Change the context."""
         self.context, self._filtered = tenant, self._world.filtered(tenant)
-        enter = "enter_tenant" if self._subject.is_the_labs else "enter_setting"
-        self._application.execute(
-            sql.queries(_SESSION)[enter], {"setting": self._subject.setting, "tenant": tenant}
-        )
+        self._application.execute(self._subject.enter(tenant))
 
     def leave(self) -> None:
         """End the transactions."""

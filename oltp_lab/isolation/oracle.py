@@ -170,8 +170,7 @@ def questions(world: World, extent: Extent, seed: int, *, closed: bool) -> Itera
 def run(subject: Subject, extent: Extent, seed: int) -> Verdict:
     """Ask every question, or up to the first whose answers differ; that one is then made smaller.
 
-    Nothing is written. Raises LabError where rows of two tenants are missing, or are hidden from
-    the witness.
+    Nothing is written. Raises LabError where rows of two tenants are missing.
     """
     begun = monotonic()
     with subject.application() as application, subject.witness() as witness:

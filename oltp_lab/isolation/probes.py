@@ -3,7 +3,7 @@
 Every probe is rolled back. Where the subject is not the lab's, ways in that commit are left out.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -25,7 +25,6 @@ CONTROL = "sees its own"
 
 _INTEGRITY_VIOLATION = "23"  # SQLSTATE class
 _CROSSING_ROLE = "lab_platform"
-_STATES = ("suspended", "deleted")
 _TRUTHS = ("true", "on", "1", "admin")
 
 
@@ -46,7 +45,7 @@ class Probe:
     detail: str
 
 
-def run(subject: Subject, tables: Collection[str] | None = None) -> Iterator[Probe]:
+def run(subject: Subject, tables: Collection[str] | None = None) -> Generator[Probe, None, None]:
     """Attack every table as every role, then judge the catalog by every rule.
 
     ``tables`` (schema.name) are attacked alone if given; rules judge everything. It is lazy:
@@ -84,9 +83,6 @@ class _Ground:
         asked = {"setting": subject.setting}
         query = sql.queries("isolation/catalog.sql")["other_settings"]
         self.settings = [name for (name,) in administrator.execute(query, asked)]
-        states = _STATES if subject.is_the_labs else ()
-        found = aims.tenants_in_state(witness, states)
-        self.in_state = {f"{state} tenant": tenant for state, tenant in found}
         self._victims: dict[int, Victims] = {}
         self._referring: dict[tuple[int, Part], Victims] = {}
         self._subject = subject
@@ -94,7 +90,8 @@ class _Ground:
     def victims(self, target: Target) -> Victims:
         """The rows to attack, looked up once."""
         if target.oid not in self._victims:
-            self._victims[target.oid] = aims.victims(self.witness, self._subject, target)
+            witnesses = self.witness, self.administrator
+            self._victims[target.oid] = aims.victims(witnesses, self._subject, target)
         return self._victims[target.oid]
 
     def referring(self, target: Target, part: Part) -> Victims:
@@ -191,7 +188,7 @@ def _by_way(
         yield replace(plain, attack="any", outcome=NOT_PROVEN, detail=victims.missing(target) or "")
         return
     own = victims.own
-    if way.as_tenant and (own := ground.in_state.get(way.as_tenant)) in {None, victims.victim}:
+    if way.as_tenant and (own := victims.in_state.get(way.as_tenant)) in {None, victims.victim}:
         reason = f"there is no other {way.as_tenant}"
         yield replace(plain, attack="any", outcome=NOT_APPLICABLE, detail=reason)
         return
@@ -205,8 +202,6 @@ def _by_way(
         named = f"{way.name} {label}".strip()
         if (control := _control(attacker, target, way, pieces, victims)) is not None:
             yield replace(plain, way=named, **control)
-            if control["outcome"] != HELD:
-                return
         for attack, part, aimed in tried:
             if not way.tries(attack):
                 continue

@@ -1,8 +1,9 @@
 """What there is to attack, read from the catalog, and the rows it is attacked with."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg
@@ -15,6 +16,7 @@ from oltp_lab.isolation.subject import Subject
 
 _QUERIES = "isolation/catalog.sql"
 _LARGEST = 2**31 - 1
+_STATES = ("suspended", "deleted")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,10 @@ class Rights:
 
 @dataclass(frozen=True)
 class Victims:
-    """Two tenants that have rows in a table, a row of each, and where the victim's is stored."""
+    """Two tenants that have rows in a table, a row of each, and where the victim's is stored.
+
+    ``in_state`` holds other tenants that might attack, by what they are, like suspended tenant.
+    """
 
     own: str | None = None
     victim: str | None = None
@@ -105,6 +110,7 @@ class Victims:
     victim_row: Mapping[str, Any] | None = None
     position: str = "(0,1)"
     user: str | None = None
+    in_state: Mapping[str, str] = field(default_factory=dict)
 
     def missing(self, target: Target) -> str | None:
         """Why nothing is proven with these."""
@@ -166,13 +172,12 @@ def rights(
     }
 
 
-def victims(witness: psycopg.Connection, subject: Subject, target: Target) -> Victims:
-    """The rows, as the session that sees every tenant's; none where it may not look."""
-    try:
-        with witness.transaction():
+def victims(witnesses: Iterable[psycopg.Connection], subject: Subject, target: Target) -> Victims:
+    """The rows, as the first session that may look; none where none may."""
+    for witness in witnesses:
+        with suppress(psycopg.errors.InsufficientPrivilege), witness.transaction():
             return _victims(witness, subject, target)
-    except psycopg.errors.InsufficientPrivilege:
-        return Victims()
+    return Victims()
 
 
 def referring(witness: psycopg.Connection, target: Target, found: Victims, part: Part) -> Victims:
@@ -197,6 +202,7 @@ def _victims(witness: psycopg.Connection, subject: Subject, target: Target) -> V
         row, position = fetch("any_row")
         return Victims(victim_row=row, position=position or "(0,1)")
     own = user = None
+    in_state: dict[str, str] = {}
     if subject.is_the_labs:
         own = fetch("active_tenant")[0]
     own = own or fetch("last_tenant")[0]
@@ -206,12 +212,13 @@ def _victims(witness: psycopg.Connection, subject: Subject, target: Target) -> V
     if subject.is_the_labs:
         victim = fetch("other_tenant", own)[0]
         user = fetch("lonely_member", own)[0]
+        in_state = {f"{state} tenant": fetch("tenant_in_state", state)[0] for state in _STATES}
     victim = victim or fetch("first_tenant")[0]
     if victim == own:
         return Victims()
     kind = "row" if target.stored else "row_of_view"
     row, position = fetch(kind, victim)
-    return Victims(own, victim, fetch(kind, own)[0], row, position, user)
+    return Victims(own, victim, fetch(kind, own)[0], row, position, user, in_state)
 
 
 def _target(found: Mapping[str, Any]) -> Target:
@@ -224,13 +231,3 @@ def _parts(found: Iterable[Mapping[str, Any]]) -> dict[int, list[Part]]:
     for row in found:
         parts.setdefault(row["oid"], []).append(Part(row["name"], tuple(row["columns"])))
     return parts
-
-
-def tenants_in_state(
-    witness: psycopg.Connection, states: Iterable[str]
-) -> Iterator[tuple[str, str]]:
-    """A tenant in each of the states that has one; the lab's database alone."""
-    for state in states:
-        query = sql.queries(_QUERIES)["tenant_in_state"]
-        if row := witness.execute(query, [state]).fetchone():
-            yield state, row[0]

@@ -1,5 +1,8 @@
 """The PostgreSQL servers: embedded or given by URL, how they live, and how to reach them."""
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from psycopg.conninfo import make_conninfo
@@ -20,9 +23,15 @@ from oltp_lab.servers.embedded import binary
 from oltp_lab.settings import Settings
 
 __all__ = [
-    "Database", "Server", "binary", "busy", "check", "credentials", "databases", "locks",
-    "neighbours", "oltp", "processes",
+    "CLUSTERS", "Database", "Server", "binary", "busy", "check", "credentials", "databases",
+    "locks", "neighbours", "oltp", "processes", "throwaway",
 ]  # fmt: skip
+
+CLUSTERS = ("oltp", "neighbours", "throwaway")
+"""The embedded ones."""
+
+_THROWAWAY_LIMIT = 900.0
+"""Seconds to wait for another run's throw-away server."""
 
 _VARIABLES = {"oltp": "OLTP_LAB_POSTGRES_URL", "neighbours": "OLTP_LAB_NEIGHBOURS_URL"}
 
@@ -40,6 +49,30 @@ def neighbours(settings: Settings, name: str) -> Database:
     return _database(_server(settings, "neighbours"), f"oltp_lab_{name}")
 
 
+@contextmanager
+def throwaway(settings: Settings, holder: str) -> Iterator[Database]:
+    """An empty database on a new embedded server, for what must not happen to a real one.
+
+    It is not durable, and gone after the block. There is one at a time: raises LabError naming the
+    other's holder when that takes too long.
+    """
+    _enter(settings)
+    ours = cluster(settings, "throwaway")
+    with locks.held(settings, "throwaway", holder=holder, timeout=_THROWAWAY_LIMIT):
+        _discard(ours)  # what a killed run left
+        try:
+            yield _database(_embedded(settings, "throwaway", embedded.use(ours)), "oltp_lab")
+        finally:
+            embedded.leave(ours)
+            _discard(ours)
+
+
+def _discard(ours: embedded.Cluster) -> None:
+    embedded.stop(ours)
+    if ours.folder.exists():
+        shutil.rmtree(ours.folder)
+
+
 def check(settings: Settings) -> None:
     """Ask, changing nothing, whether the lab's folder, its warehouse and the given servers are fit.
 
@@ -54,7 +87,7 @@ def check(settings: Settings) -> None:
 
 
 def cluster(settings: Settings, name: str) -> embedded.Cluster:
-    """The embedded cluster ``oltp`` or ``neighbours``; it is not started."""
+    """The embedded cluster of that name, one of CLUSTERS; it is not started."""
     return embedded.Cluster(settings.home / name, tuning.configuration(name))
 
 

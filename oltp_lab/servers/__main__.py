@@ -74,7 +74,7 @@ def clean() -> None:
 
 def _down(now: settings.Settings) -> list[str]:
     ended = processes.end_all(now)
-    for name in ("oltp", "neighbours"):
+    for name in servers.CLUSTERS:
         if embedded.stop(servers.cluster(now, name)):
             ended.append(f"the embedded server {name}")
     return ended

@@ -12,7 +12,7 @@ ROOM_MB = 1024
 """Free space asked for: both clusters with their first WAL, and the sample data."""
 
 _MADE = (
-    "oltp", "neighbours", "dagster", "processes", "locks", "measurements", "report",
+    "oltp", "neighbours", "throwaway", "dagster", "processes", "locks", "measurements", "report",
     "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.tmp", "credentials.json",
 )  # fmt: skip
 

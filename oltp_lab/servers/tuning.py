@@ -43,14 +43,22 @@ max_connections = 300
 max_wal_size = '1GB'
 """
 
+# What is lost with it was to be thrown away.
+_THROWAWAY = """\
+max_connections = 100
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+"""
+_OWN = {"oltp": _OLTP, "neighbours": _NEIGHBOURS, "throwaway": _THROWAWAY}
+
 
 def configuration(name: str) -> str:
-    """The text of a cluster's settings file; ``name`` is ``oltp`` or ``neighbours``."""
+    """The text of a cluster's settings file; ``name`` is oltp, neighbours or throwaway."""
     megabytes = _memory() // 2**20
+    buffers = min(max(megabytes // 32, 64), 256)
     if name == "oltp":
-        own, buffers = _OLTP, min(max(megabytes // 8, 128), 4096)
-    else:
-        own, buffers = _NEIGHBOURS, min(max(megabytes // 32, 64), 256)
+        buffers = min(max(megabytes // 8, 128), 4096)
     sized = {
         "shared_buffers": f"{buffers}MB",
         "effective_cache_size": f"{megabytes // 2}MB",
@@ -58,7 +66,7 @@ def configuration(name: str) -> str:
         # A container's /dev/shm of 64 MB is too small for parallel queries.
         "dynamic_shared_memory_type": "posix" if _roomy_shared_memory() else "mmap",
     }
-    return _COMMON + own + "".join(f"{key} = '{value}'\n" for key, value in sized.items())
+    return _COMMON + _OWN[name] + "".join(f"{key} = '{value}'\n" for key, value in sized.items())
 
 
 def _memory() -> int:

@@ -42,7 +42,8 @@ def probes(outcome: str = "held", detail: str = "42501 permission denied") -> Ro
 
 
 def oracle_queries(failure: str | None = None) -> Rows:
-    shared = {"seed": 1, "non_empty": 620, "unfiltered": 250, "differing": 190, "dropped": 0}
+    counts = {"non_empty": 620, "unfiltered": 250, "differing": 190, "dropped": 0}
+    shared = {"subject": "the lab", "seed": 1, **counts}
     kinds = {"run": "all", "context": "tenant", "feature": "query: cte", "table": "campaigns.leads"}
     return [
         shared

@@ -1,5 +1,5 @@
 -- The metamorphic oracle. Generated queries, under row level security and with explicit filters. From
--- the newest run.
+-- the newest run on the lab's own database.
 
 -- name: card
 select
@@ -38,7 +38,9 @@ select
         as advice,
     'A policy says anything but tenant_id = the tenant in context.' as flips
 from oracle_queries o
-where kind = 'run' and run_id = (select arg_max(run_id, recorded_at) from oracle_queries);
+where kind = 'run' and run_id = (
+        select arg_max(run_id, recorded_at) from oracle_queries where subject = 'the lab'
+    );
 
 -- name: table_queries_by_feature
 select
@@ -46,7 +48,9 @@ select
     differing as "of them other", dropped as "dropped"
 from oracle_queries
 where kind in ('feature', 'context')
-    and run_id = (select arg_max(run_id, recorded_at) from oracle_queries)
+    and run_id = (
+        select arg_max(run_id, recorded_at) from oracle_queries where subject = 'the lab'
+    )
 order by kind, name;
 
 -- name: table_queries_by_table
@@ -54,5 +58,7 @@ select
     name as "table", queries as "queries", non_empty as "with rows", unfiltered as "unfiltered",
     differing as "of them other", dropped as "dropped"
 from oracle_queries
-where kind = 'table' and run_id = (select arg_max(run_id, recorded_at) from oracle_queries)
+where kind = 'table' and run_id = (
+        select arg_max(run_id, recorded_at) from oracle_queries where subject = 'the lab'
+    )
 order by name;

@@ -125,7 +125,11 @@ order by not 'owner' = any (m.roles), m.user_id
 limit 1;
 
 -- name: tenant_in_state
-select t.id::text from public.tenants t where t.status = %s order by t.id desc limit 1;
+-- If possible one that has rows.
+select t.id::text from public.tenants t
+where t.status = %s
+order by exists (select from {table} x where x.{tenant} = t.id) desc, t.id desc
+limit 1;
 
 -- name: row
 -- A row as it is, and where it is.

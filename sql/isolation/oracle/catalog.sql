@@ -53,7 +53,9 @@ join columns k on k.attrelid = c.oid
 left join described d on d.schema = n.nspname and d.name = c.relname
 left join lateral (
     select a.attname::text as name, format_type(a.atttypid, -1) as type from pg_attribute a
-    where a.attrelid = c.oid and a.attname = any (%(tenant_columns)s) and not a.attisdropped
+    where a.attrelid = c.oid and not a.attisdropped
+      and (a.attname = any (%(tenant_columns)s)
+           or a.attname = %(tenants_by_table)s ->> (n.nspname || '.' || c.relname))
     order by array_position(%(tenant_columns)s, a.attname::text)
     limit 1) as tenant on true
 where c.relkind in ('r', 'p')

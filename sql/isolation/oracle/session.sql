@@ -15,12 +15,6 @@ select set_config('statement_timeout', %(timeout_ms)s, true), set_config('timezo
 -- With row security off a policy that would hide rows from the witness is an error.
 select set_config('row_security', 'off', true)
 
--- name: enter_tenant
-select lab.enter_tenant(%(tenant)s::uuid)
-
--- name: enter_setting
-select set_config(%(setting)s, %(tenant)s, true)
-
 -- name: digest
 -- A multiset of rows: equal ones have equal sums, unequal ones but for one in 2^64.
 select count(*), coalesce(sum(hashtextextended(q::text, 0)), 0)::text from ({query}) as q

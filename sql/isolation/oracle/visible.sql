@@ -4,9 +4,6 @@
 -- name: by_column
 select * from {table} where {column} = {tenant}::{type}
 
--- name: public__tenants
-select * from public.tenants where id = {tenant}::uuid
-
 -- name: users__users
 select * from users.users
 where id in (select member.user_id from users.tenant_users member where member.tenant_id = {tenant}::uuid)

@@ -1,0 +1,3 @@
+-- A tenant may change the state machines of all.
+-- on: none
+grant insert on lab.transitions to lab_app;

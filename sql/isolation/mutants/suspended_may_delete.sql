@@ -1,0 +1,3 @@
+-- A suspended tenant may delete.
+-- on: campaigns.leads
+drop policy tenant_may_delete on campaigns.leads;

@@ -1,0 +1,3 @@
+-- TRUNCATE asks no policy.
+-- on: campaigns.leads
+grant truncate on campaigns.leads to lab_app;
