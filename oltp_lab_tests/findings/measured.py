@@ -69,6 +69,18 @@ def index_safety(safe: bool = True) -> Rows:
     ]
 
 
+def oracle_queries(failure: str | None = None) -> Rows:
+    counts = {"non_empty": 620, "unfiltered": 250, "differing": 190, "dropped": 0}
+    shared = {"subject": "the lab", "seed": 1, **counts}
+    kinds = {"run": "all", "context": "tenant", "feature": "query: cte", "table": "campaigns.leads"}
+    return [
+        shared
+        | {"kind": kind, "name": name, "queries": 1000}
+        | ({"seconds": 2.0, "failure": failure} if kind == "run" else {})
+        for kind, name in kinds.items()
+    ]
+
+
 def load_runs(**changes: Any) -> Rows:
     return [
         {
@@ -207,6 +219,7 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "isolation_mutants": mutants,
     "index_safety": index_safety,
     "covert_channels": covert_channels,
+    "oracle_queries": oracle_queries,
     "load_runs": load_runs,
     "isolation_load": isolation_load,
     "load_operations": load_operations,
