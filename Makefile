@@ -50,7 +50,7 @@ bench: .venv/installed ## Print the benchmark table
 	@$(BIN)/python -m oltp_lab_tests.benchmarks
 
 soak: .venv/installed ## Ten million asserted transactions   [TRANSACTIONS=...]
-	@$(BIN)/python -m oltp_lab.isolation.soak $(if $(TRANSACTIONS),--transactions $(TRANSACTIONS))
+	@$(BIN)/python -m oltp_lab.isolation.under_load.soak $(if $(TRANSACTIONS),--transactions $(TRANSACTIONS))
 
 up: .venv/installed ## Keep the servers running
 	@$(BIN)/python -m oltp_lab.servers up

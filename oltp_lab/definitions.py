@@ -8,8 +8,7 @@ import dagster as dg
 from oltp_lab.findings.assets import assets as findings_assets
 from oltp_lab.findings.checks import checks as findings_checks
 from oltp_lab.isolation.assets import assets as isolation_assets
-from oltp_lab.isolation.assets import checks as isolation_proofs
-from oltp_lab.isolation.checks import checks as isolation_checks
+from oltp_lab.isolation.attacks.checks import checks as isolation_checks
 from oltp_lab.isolation.resource import IsolationSubject
 from oltp_lab.load.assets import assets as load_assets
 from oltp_lab.load.assets import checks as load_checks
@@ -32,7 +31,6 @@ default_assets = [
 default_checks = [
     *sample_data_checks,
     *isolation_checks,
-    *isolation_proofs,
     *load_checks,
     *warehouse_checks,
     *findings_checks,

@@ -8,9 +8,11 @@ import psycopg
 import pytest
 
 from oltp_lab import catalog
-from oltp_lab.isolation import attacks, probes, subject
-from oltp_lab.isolation.probes import HELD, LEAKED, NOT_APPLICABLE, NOT_PROVEN, Probe
-from oltp_lab.isolation.session import Session
+from oltp_lab.isolation import subject
+from oltp_lab.isolation.attacks import catalogue as attacks
+from oltp_lab.isolation.attacks import probes
+from oltp_lab.isolation.attacks.probes import HELD, LEAKED, NOT_APPLICABLE, NOT_PROVEN, Probe
+from oltp_lab.isolation.attacks.session import Session
 from oltp_lab.servers import Database, databases
 
 

@@ -8,8 +8,9 @@ import pytest
 from oltp_lab import catalog
 from oltp_lab.errors import LabError
 from oltp_lab.findings import finding
-from oltp_lab.isolation import assets, channels
-from oltp_lab.isolation.channels import CLOSED, NOT_PROVEN, OPEN, Lengths, Measured
+from oltp_lab.isolation.channels import assets
+from oltp_lab.isolation.channels import run as channels
+from oltp_lab.isolation.channels.run import CLOSED, NOT_PROVEN, OPEN, Lengths, Measured
 from oltp_lab.servers import Database
 from oltp_lab_tests.findings import measured
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from oltp_lab import sql
-from oltp_lab.isolation import index_safety, plan_tree, planned
-from oltp_lab.isolation.index_safety import Comparison
+from oltp_lab.isolation.indexes import plan_tree, planned
+from oltp_lab.isolation.indexes import safety as index_safety
+from oltp_lab.isolation.indexes.safety import Comparison
 from oltp_lab.servers import Database
 
 _REACHED = re.compile(r"PL/pgSQL function (\S+\(.*?\)) line (\d+) (?:at|during)")

@@ -3,8 +3,9 @@
 import pytest
 
 from oltp_lab.errors import LabError
-from oltp_lab.isolation import mutants, probes, subject
-from oltp_lab.isolation.mutants import Mutant
+from oltp_lab.isolation import subject
+from oltp_lab.isolation.attacks import mutants, probes
+from oltp_lab.isolation.attacks.mutants import Mutant
 from oltp_lab.servers import Database
 from oltp_lab.settings import Settings
 

@@ -10,10 +10,12 @@ import pytest
 from oltp_lab import servers
 from oltp_lab import settings as lab_settings
 from oltp_lab.errors import LabError
-from oltp_lab.isolation import grammar, oracle, subject, world
-from oltp_lab.isolation.assets import OracleConfig, assets
-from oltp_lab.isolation.choices import Choices, shrink
-from oltp_lab.isolation.oracle import Extent, Verdict
+from oltp_lab.isolation import subject
+from oltp_lab.isolation.oracle import grammar, world
+from oltp_lab.isolation.oracle import run as oracle
+from oltp_lab.isolation.oracle.assets import OracleConfig, assets
+from oltp_lab.isolation.oracle.choices import Choices, shrink
+from oltp_lab.isolation.oracle.run import Extent, Verdict
 from oltp_lab.isolation.resource import IsolationSubject
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale
 from oltp_lab.servers import Database

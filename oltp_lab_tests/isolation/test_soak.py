@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from oltp_lab import sql
-from oltp_lab.isolation import soak
-from oltp_lab.isolation.soak import Soak
+from oltp_lab.isolation.under_load import soak
+from oltp_lab.isolation.under_load.soak import Soak
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database
 

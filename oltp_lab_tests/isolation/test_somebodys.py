@@ -3,8 +3,9 @@
 import pytest
 
 from oltp_lab.errors import LabError
-from oltp_lab.isolation import probes, subject
-from oltp_lab.isolation.probes import HELD, LEAKED, NOT_PROVEN, Probe
+from oltp_lab.isolation import subject
+from oltp_lab.isolation.attacks import probes
+from oltp_lab.isolation.attacks.probes import HELD, LEAKED, NOT_PROVEN, Probe
 from oltp_lab.servers import Database
 
 _GIVEN = {"tenant_column": "account_id", "setting": "app.account", "role": "theirs_app"}

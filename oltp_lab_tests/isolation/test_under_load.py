@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from oltp_lab import sql
-from oltp_lab.isolation import under_load, ways
-from oltp_lab.isolation.under_load import Plan
+from oltp_lab.isolation.under_load import run as under_load
+from oltp_lab.isolation.under_load import ways
+from oltp_lab.isolation.under_load.run import Plan
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database, pgbouncer
 

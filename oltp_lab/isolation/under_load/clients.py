@@ -22,7 +22,7 @@ from psycopg import sql as pg
 from psycopg.pq import TransactionStatus
 
 from oltp_lab import sql
-from oltp_lab.isolation.ways import Sessions
+from oltp_lab.isolation.under_load.ways import Sessions
 
 FOLDER = "isolation/under_load"
 QUERIES = f"{FOLDER}/queries.sql"

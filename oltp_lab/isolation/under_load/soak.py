@@ -1,7 +1,7 @@
 """``make soak``: asserted transactions by the million, as fast as pgbench goes, up to a leak.
 
-``python -m oltp_lab.isolation.soak --transactions N`` ends with 1 at a leak, and stores what it did
-as a row of ``load_runs``.
+``python -m oltp_lab.isolation.under_load.soak --transactions N`` ends with 1 at a leak, and stores
+what it did as a row of ``load_runs``.
 """
 
 import math

@@ -17,8 +17,8 @@ from psycopg import sql as pg
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
-from oltp_lab.isolation import plan_tree
-from oltp_lab.isolation.plan_tree import Scan
+from oltp_lab.isolation.indexes import plan_tree
+from oltp_lab.isolation.indexes.plan_tree import Scan
 
 APPLICATION, PLATFORM = "lab_app", "lab_platform"
 QUERIES = "isolation/index_safety.sql"

@@ -21,8 +21,8 @@ from psycopg.types.json import Jsonb
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
-from oltp_lab.isolation import spies
-from oltp_lab.isolation.spies import Manner, Query, Spies, Trial
+from oltp_lab.isolation.channels import spies
+from oltp_lab.isolation.channels.spies import Manner, Query, Spies, Trial
 from oltp_lab.measuring.information import (
     CONFIDENCE,
     detectable,

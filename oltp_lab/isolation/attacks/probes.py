@@ -13,12 +13,12 @@ from psycopg import sql as pg
 from psycopg.types.json import Jsonb
 
 from oltp_lab import sql
-from oltp_lab.isolation import attacks as catalogue
-from oltp_lab.isolation import targets as aims
-from oltp_lab.isolation.attacks import Attack, Role, Way
-from oltp_lab.isolation.session import Reaction, Session
+from oltp_lab.isolation.attacks import catalogue
+from oltp_lab.isolation.attacks import targets as aims
+from oltp_lab.isolation.attacks.catalogue import Attack, Role, Way
+from oltp_lab.isolation.attacks.session import Reaction, Session
+from oltp_lab.isolation.attacks.targets import Part, Rights, Target, Victims
 from oltp_lab.isolation.subject import Subject
-from oltp_lab.isolation.targets import Part, Rights, Target, Victims
 
 HELD, LEAKED, NOT_PROVEN, NOT_APPLICABLE = "held", "leaked", "not proven", "not applicable"
 CONTROL = "sees its own"
@@ -183,7 +183,9 @@ def _by_way(
     if target.tenant is None and way.sees != "nothing":
         return
     victims = ground.victims(target)
-    plain = Probe(target.label, CONTROL, way.name, attacker.role.name, "", "a row", "", "")
+    plain = Probe(
+        target.label, CONTROL, way.name, attacker.role.name, "", "a row, or the way closed", "", ""
+    )
     if target.tenant and victims.victim is None:
         yield replace(plain, attack="any", outcome=NOT_PROVEN, detail=victims.missing(target) or "")
         return
@@ -202,6 +204,8 @@ def _by_way(
         named = f"{way.name} {label}".strip()
         if (control := _control(attacker, target, way, pieces, victims)) is not None:
             yield replace(plain, way=named, **control)
+            if control["outcome"] == HELD and control["detail"]:
+                return
         for attack, part, aimed in tried:
             if not way.tries(attack):
                 continue
@@ -277,10 +281,13 @@ def _control(
     session = attacker.session(way)
     script = _script(session, way, {**pieces, "attack": statement})
     reaction = session.run(script, way.afterwards)
+    told = f"{reaction.code} {reaction.words}"
+    outcome, detail = NOT_PROVEN, f"{attacker.role.name} does not see its own rows: {told}"
     if reaction.rows:
-        return {"outcome": HELD, "detail": "", "statement": "\n".join(script)}
-    detail = f"{attacker.role.name} does not see its own rows: {reaction.code} {reaction.words}"
-    return {"outcome": NOT_PROVEN, "detail": detail, "statement": "\n".join(script)}
+        outcome, detail = HELD, ""
+    elif reaction.code in way.refused_with | {catalogue.INSUFFICIENT_PRIVILEGE}:
+        outcome, detail = HELD, f"the way is closed: {told}"
+    return {"outcome": outcome, "detail": detail, "statement": "\n".join(script)}
 
 
 def _statement(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import psycopg
 
 from oltp_lab import sql
-from oltp_lab.isolation import planned
-from oltp_lab.isolation.plan_tree import Condition, Scan
-from oltp_lab.isolation.planned import APPLICATION, PLATFORM, Plans
+from oltp_lab.isolation.indexes import planned
+from oltp_lab.isolation.indexes.plan_tree import Condition, Scan
+from oltp_lab.isolation.indexes.planned import APPLICATION, PLATFORM, Plans
 from oltp_lab.servers import Database
 
 _QUOTED = re.compile(r'^(?:SQL statement|PL/pgSQL \w+) "(.*?)"$', re.DOTALL | re.MULTILINE)

@@ -9,9 +9,9 @@ import psycopg
 from psycopg import sql as pg
 
 from oltp_lab import sql
-from oltp_lab.isolation.grammar import Query
+from oltp_lab.isolation.oracle.grammar import Query
+from oltp_lab.isolation.oracle.world import World
 from oltp_lab.isolation.subject import Subject
-from oltp_lab.isolation.world import World
 
 FETCHED = 20_000
 """Rows of each answer that are looked at for a difference."""

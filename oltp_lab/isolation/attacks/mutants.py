@@ -15,8 +15,9 @@ from typing import Any, LiteralString, cast
 
 from oltp_lab import servers, sql, template
 from oltp_lab.errors import LabError
-from oltp_lab.isolation import probes, subject
-from oltp_lab.isolation.probes import LEAKED, Probe
+from oltp_lab.isolation import subject
+from oltp_lab.isolation.attacks import probes
+from oltp_lab.isolation.attacks.probes import LEAKED, Probe
 from oltp_lab.servers import Database, databases
 from oltp_lab.settings import Settings
 

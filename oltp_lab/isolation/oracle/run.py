@@ -14,12 +14,12 @@ from time import monotonic
 from typing import Any
 
 from oltp_lab import sql
-from oltp_lab.isolation import grammar, world
-from oltp_lab.isolation.choices import Choices, shrink
-from oltp_lab.isolation.comparing import Answer, Comparing
-from oltp_lab.isolation.grammar import Query, Table
+from oltp_lab.isolation.oracle import grammar, world
+from oltp_lab.isolation.oracle.choices import Choices, shrink
+from oltp_lab.isolation.oracle.comparing import Answer, Comparing
+from oltp_lab.isolation.oracle.grammar import Query, Table
+from oltp_lab.isolation.oracle.world import World
 from oltp_lab.isolation.subject import Subject
-from oltp_lab.isolation.world import World
 
 SNAPSHOT = 200
 """Queries that are asked in one snapshot, which holds back vacuum."""

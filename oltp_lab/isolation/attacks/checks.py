@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 import dagster as dg
 
 from oltp_lab import catalog
-from oltp_lab.isolation import probes
-from oltp_lab.isolation.probes import HELD, LEAKED, NOT_APPLICABLE, NOT_PROVEN, Probe
+from oltp_lab.isolation.attacks import probes
+from oltp_lab.isolation.attacks.probes import HELD, LEAKED, NOT_APPLICABLE, NOT_PROVEN, Probe
 from oltp_lab.isolation.resource import IsolationSubject
 from oltp_lab.measuring import markdown
 from oltp_lab.measuring.store import Run

@@ -16,7 +16,7 @@ from pathlib import PurePath
 from typing import TypeVar
 
 from oltp_lab import sql
-from oltp_lab.isolation.choices import Choices
+from oltp_lab.isolation.oracle.choices import Choices
 
 FOLDER = "isolation/oracle/grammar"
 DEEPEST = 3

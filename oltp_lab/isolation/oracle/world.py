@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
-from oltp_lab.isolation.grammar import Column, Edge, Table
+from oltp_lab.isolation.oracle.grammar import Column, Edge, Table
 from oltp_lab.isolation.subject import Subject
 
 _CATALOG = "isolation/oracle/catalog.sql"

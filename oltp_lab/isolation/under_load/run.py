@@ -20,7 +20,7 @@ from psycopg import sql as pg
 from psycopg.rows import class_row
 
 from oltp_lab import sql
-from oltp_lab.isolation.clients import (
+from oltp_lab.isolation.under_load.clients import (
     FOLDER,
     QUERIES,
     Actors,
@@ -30,7 +30,7 @@ from oltp_lab.isolation.clients import (
     Tenant,
     statements,
 )
-from oltp_lab.isolation.ways import WAYS, Way, missing
+from oltp_lab.isolation.under_load.ways import WAYS, Way, missing
 from oltp_lab.measuring import scratch
 from oltp_lab.measuring.pgbench import check_room
 from oltp_lab.measuring.store import Measurements, Run

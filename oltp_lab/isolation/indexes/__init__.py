@@ -1,0 +1,1 @@
+"""Which indexes row level security leaves usable."""

@@ -1,0 +1,1 @@
+"""The metamorphic oracle: what row level security shows equals an explicit filter."""

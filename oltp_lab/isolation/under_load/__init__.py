@@ -1,0 +1,1 @@
+"""Isolation while many users switch, fail, are cancelled and lose their sessions."""
