@@ -5,7 +5,7 @@ Every probe is rolled back. Where the subject is not the lab's, ways in that com
 
 from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import psycopg
@@ -135,7 +135,7 @@ def _attack_table(attacker: _Attacker, target: Target, ground: _Ground) -> Itera
         attacker.rights = ground.rights(role.name)
     rights = attacker.rights[target.oid]
     victims = ground.victims(target)
-    tried: list[tuple[Attack, Part | None, Victims]] = []
+    shots: list[_Shot] = []
     for attack in ground.attacks:
         told = Probe(target.label, attack.name, "", role.name, "", attack.expected, "", "")
         if reason := _spared(role, target, attack):
@@ -143,10 +143,10 @@ def _attack_table(attacker: _Attacker, target: Target, ground: _Ground) -> Itera
             continue
         for part in target.parts(attack.for_each, rights):
             aimed = ground.referring(target, part) if part and target.tenant else victims
-            tried.append((attack, part, aimed))
+            shots.append(_Shot(attack, part, aimed))
     for way in ground.ways:
         if role.comes(way) and not (rights.none and way.name != "own_context"):
-            yield from _by_way(attacker, target, ground, way, tried)
+            yield from _by_way(attacker, target, ground, way, shots)
 
 
 def _spared(role: Role, target: Target, attack: Attack) -> str | None:
@@ -177,7 +177,7 @@ def _by_way(
     target: Target,
     ground: _Ground,
     way: Way,
-    tried: Iterable[tuple[Attack, Part | None, Victims]],
+    shots: Iterable["_Shot"],
 ) -> Iterator[Probe]:
     """Every attack by one way; first of all, does the way lead to one's own rows?"""
     if target.tenant is None and way.sees != "nothing":
@@ -200,25 +200,24 @@ def _by_way(
         yield replace(plain, attack="any", outcome=NOT_APPLICABLE, detail=reason)
         return
     session = attacker.session(way)
-    for label, pieces in variants:
+    for label, composed in variants:
+        pieces = {name: piece.as_string(session.connection) for name, piece in composed.items()}
         named = f"{way.name} {label}".strip()
         if (control := _control(attacker, target, way, pieces, victims)) is not None:
             yield replace(plain, way=named, **control)
             if control["outcome"] == HELD and control["detail"]:
                 return
-        for attack, part, aimed in tried:
-            if not way.tries(attack):
+        for shot in shots:
+            if not way.tries(shot.attack):
                 continue
-            name = f"{attack.name} {part.name}".strip() if part else attack.name
-            told = replace(plain, attack=name, way=named, expected=attack.expected)
-            if reason := aimed.missing(target):
+            told = replace(plain, attack=shot.name, way=named, expected=shot.attack.expected)
+            if reason := shot.victims.missing(target):
                 yield replace(told, outcome=NOT_PROVEN, detail=reason)
                 continue
-            rights = attacker.rights[target.oid]
-            statement = _statement(attack, target, rights, part, replace(aimed, own=own))
-            script = _script(session, way, {**pieces, "attack": statement})
+            statement = shot.statement(target, attacker.rights[target.oid], own, session)
+            script = _script(way, {**pieces, "attack": statement})
             reaction = session.run(script, way.afterwards)
-            outcome, detail = _judge(attack, way, part, reaction)
+            outcome, detail = _judge(shot.attack, way, shot.part, reaction)
             yield replace(told, statement="\n".join(script), outcome=outcome, detail=detail)
 
 
@@ -267,7 +266,7 @@ def _control(
     attacker: _Attacker,
     target: Target,
     way: Way,
-    pieces: dict[str, pg.Composable],
+    pieces: dict[str, str],
     victims: Victims,
 ) -> dict[str, Any] | None:
     """A way that shows not even one's own rows would prove nothing; None where it need not."""
@@ -277,9 +276,10 @@ def _control(
         return {"outcome": NOT_PROVEN, "detail": reason}
     assert victims.own
     query = pg.SQL(sql.queries("isolation/catalog.sql")["own_row_is_visible"].rstrip(";"))
-    statement = query.format(**target.names, own=target.value(victims.own))
+    control = query.format(**target.names, own=target.value(victims.own))
     session = attacker.session(way)
-    script = _script(session, way, {**pieces, "attack": statement})
+    statement = control.as_string(session.connection)
+    script = _script(way, {**pieces, "attack": statement})
     reaction = session.run(script, way.afterwards)
     told = f"{reaction.code} {reaction.words}"
     outcome, detail = NOT_PROVEN, f"{attacker.role.name} does not see its own rows: {told}"
@@ -288,6 +288,28 @@ def _control(
     elif reaction.code in way.refused_with | {catalogue.INSUFFICIENT_PRIVILEGE}:
         outcome, detail = HELD, f"the way is closed: {told}"
     return {"outcome": outcome, "detail": detail, "statement": "\n".join(script)}
+
+
+@dataclass
+class _Shot:
+    """An attack, the part of a table that it is aimed at, and the rows. It is written once."""
+
+    attack: Attack
+    part: Part | None
+    victims: Victims
+    written: dict[str | None, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.attack.name} {self.part.name}".strip() if self.part else self.attack.name
+
+    def statement(self, target: Target, rights: Rights, own: str | None, session: Session) -> str:
+        """The attack with everything filled in, by the tenant ``own``."""
+        if own not in self.written:
+            victims = replace(self.victims, own=own)
+            composed = _statement(self.attack, target, rights, self.part, victims)
+            self.written[own] = composed.as_string(session.connection)
+        return self.written[own]
 
 
 def _statement(
@@ -312,10 +334,9 @@ def _statement(
     return pg.SQL(attack.statement).format(**pieces)
 
 
-def _script(session: Session, way: Way, pieces: dict[str, pg.Composable]) -> list[str]:
-    return [
-        pg.SQL(section).format(**pieces).as_string(session.connection) for section in way.sections
-    ]
+def _script(way: Way, pieces: dict[str, str]) -> list[str]:
+    """The way with pieces that psycopg has written."""
+    return [section.format(**pieces) for section in way.sections]
 
 
 def _judge(attack: Attack, way: Way, part: Part | None, reaction: Reaction) -> tuple[str, str]:
