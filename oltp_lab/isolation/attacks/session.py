@@ -5,6 +5,7 @@ psycopg's own cursors know nothing of several statements in one message with a C
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import psycopg
 from psycopg.pq import DiagnosticField, ExecStatus, TransactionStatus
@@ -25,7 +26,9 @@ class Reaction:
 
 
 class Session:
-    """One connection; every script is rolled back."""
+    """One connection; every script is rolled back. ``answered`` counts statements of all."""
+
+    answered: ClassVar[int] = 0
 
     def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
@@ -67,6 +70,7 @@ class Session:
             copied = 0
         if self._libpq.status != psycopg.pq.ConnStatus.OK:
             raise psycopg.OperationalError(self._libpq.error_message.decode())
+        Session.answered += len(reactions)
         return reactions
 
 

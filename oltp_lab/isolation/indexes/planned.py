@@ -23,7 +23,7 @@ from oltp_lab.isolation.indexes.plan_tree import Scan
 APPLICATION, PLATFORM = "lab_app", "lab_platform"
 QUERIES = "isolation/index_safety.sql"
 CALLS = "isolation/index_safety"
-_SCRATCH = "load/scratch.sql"
+_SCRATCH = "measuring/scratch.sql"
 _SIZES = {"tenants": 10, "targets": 5}
 _DRAW = {"tenant": 1, "target": 1, "status": 1}
 _SAME_WITH_FILTER = {"rls_alone": "rls_and_filter"}
