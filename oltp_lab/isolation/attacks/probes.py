@@ -343,12 +343,7 @@ def _judge(attack: Attack, way: Way, part: Part | None, reaction: Reaction) -> t
     """Refusals hold; a violated constraint means that row level security let the row through."""
     code, words = reaction.code, f"{reaction.code} {reaction.words}"
     if code is None:
-        if attack.accepted == "leaks":
-            return LEAKED, "it was accepted"
-        if attack.accepted == "rows" and reaction.rows:
-            seen = f": {reaction.words}" if reaction.words else ""
-            return LEAKED, f"{reaction.rows} row(s) reached{seen}"
-        return HELD, ""
+        return _judge_success(attack, reaction)
     if code in attack.leaks_with:
         return LEAKED, words
     if code in attack.refused_with | way.refused_with:
@@ -356,6 +351,15 @@ def _judge(attack: Attack, way: Way, part: Part | None, reaction: Reaction) -> t
     if code.startswith(_INTEGRITY_VIOLATION) and part is None:
         return LEAKED, f"only a constraint refused it: {words}"
     return NOT_PROVEN, words
+
+
+def _judge_success(attack: Attack, reaction: Reaction) -> tuple[str, str]:
+    if attack.accepted == "leaks":
+        return LEAKED, "it was accepted"
+    if attack.accepted == "rows" and reaction.rows:
+        seen = f": {reaction.words}" if reaction.words else ""
+        return LEAKED, f"{reaction.rows} row(s) reached{seen}"
+    return HELD, ""
 
 
 def _rules(

@@ -185,8 +185,12 @@ def _quiet() -> Iterator[None]:
 def _striking(database: Database, plan: Plan, mark: str) -> Iterator[None]:
     """While the block runs, end statements and sessions of the arm from outside."""
     done = threading.Event()
-    with database.connect(plan.role, autocommit=True) as striker, ThreadPoolExecutor(1) as thread:
-        running = thread.submit(_strike, striker, plan.strikes, mark, done)
+    with (
+        database.connect(autocommit=True) as watcher,
+        database.connect(plan.role, autocommit=True) as striker,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        running = thread.submit(_strike, watcher, striker, plan.strikes, mark, done)
         try:
             yield
         finally:
@@ -195,13 +199,19 @@ def _striking(database: Database, plan: Plan, mark: str) -> Iterator[None]:
 
 
 def _strike(
-    striker: psycopg.Connection, strikes: Mapping[str, float], mark: str, done: threading.Event
+    watcher: psycopg.Connection,
+    striker: psycopg.Connection,
+    strikes: Mapping[str, float],
+    mark: str,
+    done: threading.Event,
 ) -> None:
     queries, names = sql.queries(QUERIES), list(strikes)
     rates = list(strikes.values())
     while not done.wait(1 / sum(rates)):
         (name,) = random.choices(names, rates)
-        striker.execute(queries[name], {"mark": mark})
+        if sessions := watcher.execute(queries["sessions"], {"mark": mark}).fetchall():
+            (pid,) = random.choice(sessions)
+            striker.execute(queries[name], {"pid": pid})
 
 
 def _row(

@@ -43,21 +43,13 @@ from stated;
 -- What a control has set.
 reset all;
 
+-- name: sessions
+-- The arm's; as the administrator, since the application may not look at sessions.
+select pid from pg_stat_activity where application_name = %(mark)s and datname = current_database();
+
 -- name: cancel
--- One running statement of the arm's sessions. A role may strike at its own sessions.
-select pg_cancel_backend(pid)
-from (
-    select pid from pg_stat_activity
-    where application_name = %(mark)s and datname = current_database() and usename = current_user
-        and state = 'active' and pid <> pg_backend_pid()
-    order by random() limit 1
-) as struck;
+-- A role may strike at its own sessions.
+select pg_cancel_backend(%(pid)s);
 
 -- name: terminate
-select pg_terminate_backend(pid)
-from (
-    select pid from pg_stat_activity
-    where application_name = %(mark)s and datname = current_database() and usename = current_user
-        and state in ('active', 'idle in transaction') and pid <> pg_backend_pid()
-    order by random() limit 1
-) as struck;
+select pg_terminate_backend(%(pid)s);
