@@ -1,5 +1,7 @@
 """What Dagster sees of the mutants. (The attacks themselves are checks of the tables.)"""
 
+from typing import Any
+
 import dagster as dg
 from pydantic import Field
 
@@ -75,4 +77,4 @@ def mutants(
     )
 
 
-assets = [mutants]
+assets: list[Any] = [mutants]

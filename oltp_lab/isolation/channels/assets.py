@@ -1,6 +1,7 @@
 """What Dagster sees of the covert channels."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -80,4 +81,4 @@ def closed_channels_stay_closed(measured: Iterable[channels.Measured]) -> dg.Ass
     )
 
 
-assets = [covert_channels]
+assets: list[Any] = [covert_channels]

@@ -1,5 +1,7 @@
 """What Dagster sees of the safety of indexes."""
 
+from typing import Any
+
 import dagster as dg
 
 from oltp_lab import sql
@@ -52,4 +54,4 @@ def index_safety(
     return dg.MaterializeResult(metadata=figures, check_results=[verdict])
 
 
-assets = [index_safety]
+assets: list[Any] = [index_safety]

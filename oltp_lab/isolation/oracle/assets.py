@@ -1,6 +1,7 @@
 """What Dagster sees of the metamorphic oracle."""
 
 from dataclasses import replace
+from typing import Any
 
 import dagster as dg
 import pandas as pd
@@ -84,4 +85,4 @@ def _judged(verdict: metamorphic.Verdict) -> dg.AssetCheckResult:
     )
 
 
-assets = [oracle]
+assets: list[Any] = [oracle]

@@ -79,4 +79,4 @@ def under_load(
     )
 
 
-assets = [under_load]
+assets: list[Any] = [under_load]
