@@ -96,7 +96,7 @@ def test_the_lab_end_to_end(home: Path, run: Callable[..., subprocess.CompletedP
     assert _sql(home, SAMPLE) == before
 
     _sql(home, "alter policy tenant on campaigns.leads using (true)")
-    broken = run(*LAB, "lab")
+    broken = run(*LAB, "isolation")
     assert broken.returncode != 0
     assert "campaigns.leads leaks" in broken.stdout
 
