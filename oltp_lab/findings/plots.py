@@ -53,7 +53,7 @@ OUTCOMES = {
     "held": ("o", GOOD),
     "not proven": ("s", FAIR),
     "leaked": ("X", BAD),
-    "not applicable": ("_", RULE),
+    "not applicable": ("_", MUTED),
 }
 _RATIOS = (0.1, 0.2, 0.5, 0.7, 0.8, 0.9, 0.95, 1.05, 1.1, 1.2, 1.3, 1.5, 2, 3, 5, 10, 20, 50, 100)
 

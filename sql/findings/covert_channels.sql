@@ -52,22 +52,22 @@ from counted;
 
 -- name: table_channels_that_are_open
 select
-    replace(channel, '_', ' ') as "channel", question as "question", bits_per_probe as "bits a probe",
-    bits_per_second as "bit/s", because as "why", advice as "what to do"
+    replace(channel, '_', ' ') as "channel", bits_per_second as "bit/s", question as "question",
+    because as "why", advice as "what to do"
 from covert_channels
 where verdict = 'open' and run_id = (select arg_max(run_id, recorded_at) from covert_channels)
 order by bits_per_second desc;
 
 -- name: table_channels_that_are_closed
 select
-    replace(channel, '_', ' ') as "channel", question as "question", trials as "probes",
-    most_bits_per_second as "below, bit/s", detectable_ns / 1000 as "below, µs", advice as "what keeps it so"
+    replace(channel, '_', ' ') as "channel", trials as "probes", most_bits_per_second as "below, bit/s",
+    detectable_ns / 1000 as "below, µs", question as "question", advice as "what keeps it so"
 from covert_channels
 where verdict = 'closed' and run_id = (select arg_max(run_id, recorded_at) from covert_channels)
 order by channel;
 
 -- name: table_channels_that_are_not_proven
-select replace(channel, '_', ' ') as "channel", question as "question", detail as "why"
+select replace(channel, '_', ' ') as "channel", trials as "probes", question as "question", detail as "why"
 from covert_channels
 where verdict = 'not proven' and run_id = (select arg_max(run_id, recorded_at) from covert_channels)
 order by channel;

@@ -28,9 +28,9 @@ from counted;
 
 -- name: table_mutants
 select
-    replace(mutant, '_', ' ') as "mutant", description as "what it breaks",
-    if(caught, 'caught', 'SURVIVED') as "outcome", coalesce(replace(attack, '_', ' '), '-') as "by",
-    coalesce(replace(way, '_', ' '), '-') as "way in", coalesce(role, '-') as "as"
+    replace(mutant, '_', ' ') as "mutant", if(caught, 'caught', 'SURVIVED') as "outcome",
+    coalesce(replace(attack, '_', ' '), '-') as "by", coalesce(replace(way, '_', ' '), '-') as "way in",
+    coalesce(role, '-') as "as", description as "what it breaks"
 from isolation_mutants
 where mutant <> 'none'
     and run_id = (select arg_max(run_id, recorded_at) from isolation_mutants)

@@ -124,6 +124,10 @@ where m.tenant_id = %s and m.deleted is null
 order by not 'owner' = any (m.roles), m.user_id
 limit 1;
 
+-- name: two_tenants
+-- For a table that has none.
+select max(t.id::text), min(t.id::text) from public.tenants t where t.status = 'active';
+
 -- name: tenant_in_state
 -- If possible one that has rows.
 select t.id::text from public.tenants t

@@ -238,7 +238,7 @@ def _variants(
         pieces["victim_text"] = pg.Literal(victims.victim)
     if user:
         pieces["enter_user"] = subject.enter(None, user)
-    if target.tenant_type == "uuid":
+    if subject.is_the_labs or target.tenant_type == "uuid":
         pieces["unknown_tenant"] = pg.Literal("00000000-0000-7000-8000-000000000000")
     if attacker.role.logs_in and subject.is_the_labs and attacker.role.name != _CROSSING_ROLE:
         pieces["crossing_role"] = pg.Identifier(_CROSSING_ROLE)

@@ -200,7 +200,8 @@ def _victims(witness: psycopg.Connection, subject: Subject, target: Target) -> V
 
     if target.tenant is None:
         row, position = fetch("any_row")
-        return Victims(victim_row=row, position=position or "(0,1)")
+        own, victim = fetch("two_tenants") if subject.is_the_labs else (None, None)
+        return Victims(own, victim, None, row, position or "(0,1)")
     own = user = None
     in_state: dict[str, str] = {}
     if subject.is_the_labs:
