@@ -152,7 +152,8 @@ def test_stamped_updates_stay_hot(database: Database) -> None:
                 "update campaigns.leads set first_name = 'Ada' where tenant_id = %s", [tenant]
             )
         platform.execute("select pg_stat_force_next_flush()")
-        found = platform.execute(
+    with database.connect() as administrator:
+        found = administrator.execute(
             "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables"
             " where relid = 'campaigns.leads'::regclass"
         ).fetchone()

@@ -1,9 +1,10 @@
 -- Does another tenant read a table, by pg_statio_user_tables?
--- expected: open
+-- expected: closed
+-- closed by: superuser
 -- observes: growth
 -- victim: rolls back
 -- because: The counters of a whole table are everybody's to read; who read is not in them.
--- advice: As a superuser, revoke execute on pg_stat_get_blocks_fetched(oid) and pg_stat_get_blocks_hit(oid) from public.
+-- advice: sql/schema/catalogs.sql revokes it from public, where the lab is built by a superuser.
 
 -- name: act
 select count(*) from campaigns.leads where tenant_id = %(victim)s;
