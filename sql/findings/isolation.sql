@@ -13,8 +13,10 @@ with newest as (
         count(*) filter (outcome = 'held' and detail like '42501%') as refused,
         count(*) filter (outcome = 'held' and attack = 'row_security') as forced,
         count(distinct table_name) filter (role <> 'any') as tables,
-        count(distinct split_part(attack, ' ', 1)) filter (role <> 'any') as attacks,
-        count(distinct split_part(way, ' ', 1)) filter (role <> 'any') as ways,
+        count(distinct split_part(attack, ' ', 1)) filter (
+            role <> 'any' and attack not in ('any', 'sees its own')
+        ) as attacks,
+        count(distinct split_part(way, ' ', 1)) filter (role <> 'any' and way <> '') as ways,
         count(distinct role) filter (role <> 'any') as roles
     from newest
     group by run_id
