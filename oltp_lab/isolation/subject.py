@@ -51,19 +51,23 @@ class Subject:
         return self.session(self.role, logs_in=True)
 
     def session(self, role: str, *, logs_in: bool) -> psycopg.Connection:
-        """A session as ``role``; one that does not log in is the administrator's guise."""
+        """A session as ``role``; one that does not log in is the administrator's guise.
+
+        No statement of it takes longer than a minute, or waits longer than ten seconds for a lock;
+        RESET ALL does not undo that.
+        """
         if self.database and logs_in:
-            return self.database.connect(role)
+            return self.database.connect(role, options=_limited(self.database.options(role)))
         connection = self.administrator()
         connection.execute(pg.SQL("set role {}").format(pg.Identifier(role)))
         connection.commit()
         return connection
 
     def administrator(self) -> psycopg.Connection:
-        """A session that reads the catalog and may act as each role."""
+        """A session that reads the catalog and may act as each role, with the same limits."""
         if self.database:
-            return self.database.connect()
-        return given.connect(self.options, WHERE)
+            return self.database.connect(options=_limited(self.database.options()))
+        return given.connect({**self.options, "options": _limited(self.options)}, WHERE)
 
     def witness(self) -> psycopg.Connection:
         """A session that sees every tenant's rows."""
@@ -76,6 +80,12 @@ class Subject:
         if self.database:
             return pg.SQL("select lab.enter_tenant({}, {})").format(tenant, user)
         return pg.SQL("select set_config({}, {}, true)").format(self.setting, tenant or "")
+
+
+def _limited(options: Mapping[str, str]) -> str:
+    """What libpq's ``options`` become."""
+    limits = "-c statement_timeout=60s -c lock_timeout=10s"
+    return f"{options.get('options', '')} {limits}".strip()
 
 
 def of_the_lab(database: Database) -> Subject:

@@ -38,7 +38,7 @@ def options(url: str, variable: str) -> dict[str, str]:
     return {"connect_timeout": str(_CONNECT_LIMIT), "dbname": "postgres", **parts}
 
 
-def connect(options: Mapping[str, str], where: str, **kwargs: Any) -> psycopg.Connection:
+def connect(options: Mapping[str, str], where: str, /, **kwargs: Any) -> psycopg.Connection:
     """A session, whose statements count as busy.
 
     Raises LabError with libpq's reason when there is none to be had.
