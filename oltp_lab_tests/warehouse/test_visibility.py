@@ -89,3 +89,14 @@ def test_a_type_that_the_warehouse_does_not_know_is_named(database: Database) ->
         owner.execute("alter table campaigns.leads add column place point")
     with pytest.raises(LabError, match=r"campaigns.leads.place has the type point.*types.toml"):
         describe(database)
+
+
+def test_a_large_table_is_read_by_several_sessions(
+    seeded: Database, connection: DuckDBPyConnection
+) -> None:
+    """As at scale challenge: DuckDB then asks the server for what the application may not know."""
+    with transactions.on_snapshot(connection, seeded):
+        connection.execute("set pg_pages_per_task = 1")
+        answer = connection.execute("select count(*) from oltp.campaigns.events").fetchone()
+    with seeded.connect("lab_platform") as platform:
+        assert platform.execute("select count(*) from campaigns.events").fetchone() == answer

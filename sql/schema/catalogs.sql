@@ -26,6 +26,8 @@ begin
     end loop;
     -- What a sync and the description of the tables ask.
     grant execute on function pg_current_wal_lsn() to lab_analytics;
+    -- DuckDB asks whether it reads from a standby, before it reads a large table by several sessions.
+    grant execute on function pg_stat_get_wal_receiver() to lab_analytics;
     grant execute on function pg_total_relation_size(regclass) to lab_platform, lab_analytics;
     for telling in
         select p.oid::regprocedure from pg_proc p
