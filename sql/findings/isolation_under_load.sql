@@ -69,9 +69,8 @@ order by sessions;
 
 -- name: table_clients_that_switch_tenants_amid_errors
 select
-    replace(arm, '_', ' ') as "way in", clients as "clients", sessions as "sessions",
-    tenants as "tenants", users as "users", transactions as "transactions",
-    assertions as "assertions", switches as "switches", errors as "errors", cancels as "cancels",
+    replace(arm, '_', ' ') as "way in", sessions as "sessions", users as "users",
+    assertions as "asserted", switches as "switches", errors + cancels as "errors",
     reconnects as "reconnects", leaks as "leaks",
     coalesce('left out: ' || skipped, format('{} of {}', control_leaks, controls))
         as "controls leaked"
