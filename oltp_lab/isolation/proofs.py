@@ -16,6 +16,13 @@ COMMON: dict[str, Any] = {
 }
 
 
+def promise(asset: str, check: str, description: str) -> list[dg.AssetCheckSpec]:
+    """The one check of a proof, which is blocking: a broken promise fails the run."""
+    return [
+        dg.AssetCheckSpec(check, asset=["isolation", asset], blocking=True, description=description)
+    ]
+
+
 def skipped(check: str) -> dg.MaterializeResult:
     """What becomes of a proof that is about the lab's own database alone: it is not passed."""
     told = "not tried: the run config names another database, and this is proven on the lab's alone"

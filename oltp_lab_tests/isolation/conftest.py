@@ -8,6 +8,15 @@ import pytest
 from oltp_lab.servers import Database
 
 _SQL = Path(__file__).with_name("theirs.sql")
+GIVEN = {"tenant_column": "account_id", "setting": "app.account", "role": "theirs_app"}
+
+
+def url_of(database: Database, user: str = "postgres") -> str:
+    """A database of the tests' own server as somebody would give it."""
+    options = database.options()
+    return (
+        f"postgresql:///{database.name}?host={options['host']}&port={options['port']}&user={user}"
+    )
 
 
 @pytest.fixture

@@ -6,14 +6,12 @@ import pytest
 from oltp_lab.definitions import build_defs
 from oltp_lab.servers import Database
 from oltp_lab.settings import Settings
+from oltp_lab_tests.isolation.conftest import GIVEN, url_of
 
 
 @pytest.fixture
 def run_config(theirs: Database, settings: Settings) -> dict:
-    options = theirs.options()
-    url = f"postgresql:///{theirs.name}?host={options['host']}&port={options['port']}&user=postgres"
-    given = {"tenant_column": "account_id", "setting": "app.account", "role": "theirs_app"}
-    return {"resources": {"subject": {"config": {"url": url, **given}}}}
+    return {"resources": {"subject": {"config": {"url": url_of(theirs), **GIVEN}}}}
 
 
 def _run(run_config: dict) -> dg.ExecuteInProcessResult:

@@ -7,8 +7,8 @@ from oltp_lab.isolation import subject
 from oltp_lab.isolation.attacks import probes
 from oltp_lab.isolation.attacks.probes import HELD, LEAKED, NOT_PROVEN, Probe
 from oltp_lab.servers import Database
+from oltp_lab_tests.isolation.conftest import GIVEN, url_of
 
-_GIVEN = {"tenant_column": "account_id", "setting": "app.account", "role": "theirs_app"}
 _STATE = """
 select (select array_agg(oid::regclass::text order by oid) from pg_class where oid >= 16384),
        (select array_agg(proname order by oid) from pg_proc where oid >= 16384),
@@ -17,15 +17,8 @@ select (select array_agg(oid::regclass::text order by oid) from pg_class where o
 """
 
 
-def _url(database: Database, user: str = "postgres") -> str:
-    options = database.options()
-    return (
-        f"postgresql:///{database.name}?host={options['host']}&port={options['port']}&user={user}"
-    )
-
-
 def _attack(database: Database) -> list[Probe]:
-    return list(probes.run(subject.of_somebody(_url(database), **_GIVEN)))
+    return list(probes.run(subject.of_somebody(url_of(database), **GIVEN)))
 
 
 def test_holes_are_told_and_the_rest_holds(theirs: Database) -> None:
@@ -72,30 +65,30 @@ def test_it_is_left_as_it_was(theirs: Database) -> None:
 )
 def test_bad_input_is_one_sentence(theirs: Database, wrong: dict[str, str], told: str) -> None:
     with pytest.raises(LabError, match=told):
-        subject.of_somebody(_url(theirs), **(_GIVEN | wrong))
+        subject.of_somebody(url_of(theirs), **(GIVEN | wrong))
 
 
 def test_bypassrls_is_refused(theirs: Database) -> None:
     with theirs.connect() as connection:
         connection.execute("alter role theirs_app bypassrls")
     with pytest.raises(LabError, match="role theirs_app has BYPASSRLS, so no policy binds it"):
-        subject.of_somebody(_url(theirs), **_GIVEN)
+        subject.of_somebody(url_of(theirs), **GIVEN)
 
 
 def test_a_user_who_may_not_act_as_the_application_is_refused(theirs: Database) -> None:
     with pytest.raises(
         LabError, match="theirs_onlooker may not act as theirs_app: run `grant theirs_app"
     ):
-        subject.of_somebody(_url(theirs, "theirs_onlooker"), **_GIVEN)
+        subject.of_somebody(url_of(theirs, "theirs_onlooker"), **GIVEN)
 
 
 def test_who_watches_must_see_every_row(theirs: Database) -> None:
     with theirs.connect() as connection:
         connection.execute("grant theirs_app to theirs_onlooker")
     with pytest.raises(LabError, match="theirs_onlooker is subject to row level security on notes"):
-        subject.of_somebody(_url(theirs, "theirs_onlooker"), **_GIVEN)
+        subject.of_somebody(url_of(theirs, "theirs_onlooker"), **GIVEN)
 
 
 def test_a_url_that_is_none_is_refused() -> None:
     with pytest.raises(LabError, match="the run config's url is not a connection URL"):
-        subject.of_somebody("nonsense", **_GIVEN)
+        subject.of_somebody("nonsense", **GIVEN)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from oltp_lab import sql
 from oltp_lab.isolation.oracle import run as metamorphic
-from oltp_lab.isolation.proofs import COMMON
+from oltp_lab.isolation.proofs import COMMON, promise
 from oltp_lab.isolation.resource import IsolationSubject
 from oltp_lab.measuring import markdown
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale
@@ -32,14 +32,11 @@ class OracleConfig(dg.Config):
     code_version=sql.content_hash("isolation/oracle"),
     description="Generated queries, each asked as the application in a tenant's context and as the "
     "platform with a filter on every table: both must see the same rows.",
-    check_specs=[
-        dg.AssetCheckSpec(
-            "rls_equals_filter",
-            asset=["isolation", "oracle"],
-            blocking=True,
-            description="Row level security leaves of every query what explicit filters leave.",
-        )
-    ],
+    check_specs=promise(
+        "oracle",
+        "rls_equals_filter",
+        "Row level security leaves of every query what explicit filters leave.",
+    ),
     **COMMON,
 )
 def oracle(
