@@ -4,12 +4,20 @@ import hashlib
 import re
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString, NamedTuple, cast
 
 _PACKAGED = Path(__file__).parent / "_sql"  # in a wheel
 ROOT = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "sql"
 
-_NAME = re.compile(r"^-- name: (\w+)[^\n]*\n", re.MULTILINE)
+_NAME = re.compile(r"^-- name: (\w+)(?: \((\w+)\))?[^\n]*\n", re.MULTILINE)
+
+
+class Step(NamedTuple):
+    """A named query, and the role that its name line has in brackets."""
+
+    name: str
+    role: str | None
+    text: LiteralString
 
 
 def path(relative: str) -> Path:
@@ -30,11 +38,17 @@ def files(folder: str, pattern: str = "*.sql") -> list[str]:
 @cache
 def queries(relative: str) -> dict[str, LiteralString]:
     """The queries of one file by name; each begins with a line ``-- name: lower_case_name``."""
+    return {step.name: step.text for step in steps(relative)}
+
+
+@cache
+def steps(relative: str) -> tuple[Step, ...]:
+    """The queries of one file in its order; a line ``-- name: x (role)`` says who runs it."""
     parts = _NAME.split(read(relative))
-    return {
-        name: cast(LiteralString, text.strip())
-        for name, text in zip(parts[1::2], parts[2::2], strict=True)
-    }
+    return tuple(
+        Step(name, role, cast(LiteralString, text.strip()))
+        for name, role, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
+    )
 
 
 def content_hash(*relatives: str) -> str:

@@ -1,76 +1,227 @@
 """Workloads: the folders of ``sql/load`` with a ``workload.toml``, and running one."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from oltp_lab import sql
+from oltp_lab.errors import LabError
+from oltp_lab.load.steps import Steps
 from oltp_lab.measuring import scratch
-from oltp_lab.measuring.loads import Outcome, measure
+from oltp_lab.measuring.loads import Outcome, leave_out, measure
 from oltp_lab.measuring.pgbench import Load, Script, check_room
 from oltp_lab.measuring.store import Measurements, Run
-from oltp_lab.servers import Database
+from oltp_lab.servers import Database, pgbouncer
+
+WAYS = ("direct", "pgbouncer")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A pgbench script's share of the load, and the role that does this work in life."""
+
+    weight: int
+    role: str | None = None
+
+
+@dataclass(frozen=True)
+class Arm:
+    """So many sessions at once, through one of WAYS (then to so many connections).
+
+    ``rate`` is transactions/s to offer, None for a closed loop.
+    """
+
+    sessions: int
+    through: str = "direct"
+    pool: int | None = None
+    rate: float | None = None
+
+    @property
+    def connections(self) -> int:
+        """Those to the server."""
+        return self.sessions if self.pool is None else self.pool
+
+    @property
+    def missing(self) -> str | None:
+        """Why it cannot run here, None when it can."""
+        if self.through == "pgbouncer" and pgbouncer.program() is None:
+            return "there is no pgbouncer on PATH"
+        return None
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What ``workload.toml`` says: operations by weight, arms by sessions, lengths in seconds."""
+    """What ``workload.toml`` says; lengths are in seconds.
+
+    ``sizes`` are its other numbers: parameters of the SQL around the arms, variables of scripts.
+    ``sweep`` has the arms of the command that sweeps.
+    """
 
     name: str
     description: str
     role: str
-    tenants: int
-    targets: int
-    operations: Mapping[str, int]
-    arms: Mapping[str, int]
+    operations: Mapping[str, Operation]
+    arms: Mapping[str, Arm]
     seconds: float
     warmup: float
-    rate: float | None = None
+    tenants: int
+    targets: int = 1
+    sweep: Mapping[str, Arm] = field(default_factory=dict)
+    sizes: Mapping[str, int | float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, name: str, scale: str) -> "Workload":
-        """The workload of that name, as long as the scale wants it."""
-        described = tomllib.loads(sql.read(f"load/{name}/workload.toml"))
-        lengths = described.pop("scales")[scale]
-        return cls(name=name, **described, **lengths)
+        """The workload of that name, as long and large as the scale wants it.
 
-    def load(self, arm: str, variables: Mapping[str, int]) -> Load:
+        Raises LabError for a description that does not hold together.
+        """
+        described = tomllib.loads(sql.read(f"load/{name}/workload.toml"))
+        described |= described.pop("scales")[scale]
+        operations = {
+            key: Operation(**_table("weight", it))
+            for key, it in described.pop("operations").items()
+        }
+        arms = {key: Arm(**_table("sessions", it)) for key, it in described.pop("arms").items()}
+        sweep = {
+            key: Arm(**_table("sessions", it)) for key, it in described.pop("sweep", {}).items()
+        }
+        known = {key: described.pop(key) for key in cls.__dataclass_fields__ if key in described}
+        workload = cls(
+            name=name, operations=operations, arms=arms, sweep=sweep, sizes=described, **known
+        )
+        workload._check()
+        return workload
+
+    @property
+    def folder(self) -> str:
+        """Its folder below ``sql/``."""
+        return f"load/{self.name}"
+
+    def told(
+        self,
+        *,
+        sessions: list[int] | None = None,
+        arms: list[str] | None = None,
+        rate: float | None = None,
+        **lengths: float | None,
+    ) -> "Workload":
+        """The workload with what a run's config gives in place of its own.
+
+        ``sessions`` become direct arms; ``arms`` names some of its own, or of its sweep. Raises
+        LabError for an arm that it does not have.
+        """
+        chosen = dict(self.arms)
+        if arms:
+            known = {**self.arms, **self.sweep}
+            if unknown := [arm for arm in arms if arm not in known]:
+                raise LabError(
+                    f"{self.name} has no arm {unknown[0]!r}: configure some of {', '.join(known)}"
+                )
+            chosen = {arm: known[arm] for arm in arms}
+        if sessions:
+            chosen = {f"direct_{count}": Arm(count) for count in sessions}
+        if rate is not None:
+            chosen = {name: replace(arm, rate=rate) for name, arm in chosen.items()}
+        given = {name: length for name, length in lengths.items() if length is not None}
+        return replace(self, arms=chosen, **given)
+
+    def load(self, arm: str, variables: Mapping[str, int | float]) -> Load:
         """The run of one arm, with one script an operation."""
         scripts = [
-            Script(operation, sql.path(f"load/{self.name}/{operation}.sql"), weight)
-            for operation, weight in self.operations.items()
+            Script(name, sql.path(f"{self.folder}/{name}.sql"), operation.weight, operation.role)
+            for name, operation in self.operations.items()
         ]
         return Load(
             self.name,
             arm,
             scripts,
             role=self.role,
-            sessions=self.arms[arm],
+            sessions=self.arms[arm].sessions,
+            pool=self.arms[arm].pool,
+            rate=self.arms[arm].rate,
             seconds=self.seconds,
             warmup=self.warmup,
-            rate=self.rate,
             variables=variables,
         )
+
+    def _check(self) -> None:
+        where = f"sql/{self.folder}/workload.toml"
+        for name in self.operations:
+            if not sql.path(f"{self.folder}/{name}.sql").is_file():
+                raise LabError(f"{where}: the operation {name} has no script {name}.sql")
+        for name, arm in {**self.arms, **self.sweep}.items():
+            if arm.through not in WAYS or (arm.through == "direct") != (arm.pool is None):
+                raise LabError(
+                    f"{where}: the arm {name} goes through {arm.through!r} to a pool of "
+                    f"{arm.pool}: name one of {', '.join(WAYS)}, and a pool unless it is direct"
+                )
+
+
+def discovered() -> list[str]:
+    """Names of the workloads, the folders of ``sql/load`` that describe one."""
+    return sorted(path.parent.name for path in sql.path("load").glob("*/workload.toml"))
 
 
 def execute(database: Database, workload: Workload, store: Measurements, run: Run) -> list[Outcome]:
     """Run the arms one after the other, up to the first that breaks, and store what was measured.
 
-    Rows of the sample data stay as they are: what is written belongs to campaigns of the run's
-    own, ``external_id`` ``load:RUN_ID``. Raises LabError when sessions do not fit, or another load
-    run does not make room.
+    An arm that cannot run here is stored with the reason. Beside what ``measure`` stores there are
+    ``load_figures`` and ``load_invariants``. Rows of the sample data stay as they are. Raises
+    LabError when sessions do not fit, another load run does not make room, or a setup fails.
     """
-    outcomes: list[Outcome] = []
-    check_room(database, max(workload.arms.values()))
+    for arm in workload.arms.values():
+        if not arm.missing:
+            check_room(database, arm.sessions, arm.connections)
     with (
         scratch.exclusively(database, workload.name, run),
         scratch.made(database, tenants=workload.tenants, targets=workload.targets) as maker,
+        _slice(database, workload, run) as steps,
     ):
-        scratch.make_campaigns(database, run.run_id)
-        variables = scratch.define_lookups(maker)
-        for arm in workload.arms:
+        variables = {**workload.sizes, **scratch.define_lookups(maker)}
+        outcomes: list[Outcome] = []
+        for name, arm in workload.arms.items():
+            load = workload.load(name, variables)
+            if arm.missing:
+                outcomes.append(leave_out(load, arm.missing, store, run))
+                continue
             scratch.checkpoint(maker)
-            outcomes.append(measure(database, workload.load(arm, variables), store, run))
+            outcomes.append(_measured(load, steps, store, run))
             if outcomes[-1].failure:
                 break
+        judged = [{"workload": workload.name, **row} for row in steps.invariants()]
+        store.append("load_invariants", judged, run=run)
     return outcomes
+
+
+def _measured(load: Load, steps: Steps, store: Measurements, run: Run) -> Outcome:
+    """Run an arm, and store what the workload's figures are after it, and rose by."""
+    before = steps.figures()
+    outcome = measure(steps.database, load, store, run)
+    named = {"workload": load.workload, "arm": load.arm, "sessions": load.sessions}
+    after = {} if outcome.failure else steps.figures()
+    rows: list[dict[str, Any]] = [
+        {**named, "query": query, "figure": figure, "value": value,
+         "rise": value - before.get((query, figure), 0.0)}
+        for (query, figure), value in after.items()
+    ]  # fmt: skip
+    store.append("load_figures", rows, run=run)
+    return outcome
+
+
+@contextmanager
+def _slice(database: Database, workload: Workload, run: Run) -> Iterator[Steps]:
+    """What the run has of its own to work on, as long as it lasts."""
+    own = {"run_id": run.run_id, "tenants": workload.tenants, "targets": workload.targets}
+    steps = Steps(database, workload.folder, {**workload.sizes, **own})
+    try:
+        steps.set_up()
+        yield steps
+    finally:
+        steps.tear_down()
+
+
+def _table(main: str, described: Any) -> dict[str, Any]:
+    """A number stands for a table with nothing else."""
+    return described if isinstance(described, dict) else {main: described}

@@ -35,10 +35,12 @@ class Outcome:
 
     @property
     def failure(self) -> str | None:
-        """Why the run broke, None when it is complete."""
+        """Why the run broke, None when it is complete or was left out."""
         return self.run["failure"]
 
     def __str__(self) -> str:
+        if self.run["skipped"]:
+            return f"{self.arm}: left out, {self.run['skipped']}"
         tps = self.run["tps"] or 0.0
         said = f"{self.arm}: {self.run['transactions']:,} transactions, {tps:,.0f}/s"
         return f"{said}; BROKEN: {self.failure}" if self.failure else said
@@ -48,7 +50,8 @@ def measure(database: Database, load: Load, store: Measurements, run: Run) -> Ou
     """Put a load on the database and store all that was seen, also of a run that broke.
 
     Written are load_runs, load_operations, transactions, resource_samples, wait_samples,
-    server_counters and statements. A broken run is not ``complete``, and has a ``failure``.
+    pool_samples, server_counters and statements. A broken run is not ``complete``, and has a
+    ``failure``; its figures are of what it did until then.
     Raises LabError for sessions that do not fit, before anything is started.
     """
     with tempfile.TemporaryDirectory(prefix="oltp_lab-") as folder, duck() as db:
@@ -59,37 +62,59 @@ def measure(database: Database, load: Load, store: Measurements, run: Run) -> Ou
         store.keep("transactions", db, run=run, part=f"{load.workload}-{load.arm}")
     outcome = Outcome(load.arm, _run_row(load, driven, operations), operations)
     rows = {"load_runs": [outcome.run], "load_operations": operations, **driven.samples.tables()}
-    arm = {"workload": load.workload, "arm": load.arm, "sessions": load.sessions}
     for table, these in rows.items():
-        store.append(table, [arm | row for row in these], run=run)
+        store.append(table, [_named(load) | row for row in these], run=run)
     return outcome
+
+
+def leave_out(load: Load, reason: str, store: Measurements, run: Run) -> Outcome:
+    """Store that an arm did not run, and why."""
+    row = dict.fromkeys(_run_row(load, Driven(), [])) | {
+        "through": "direct" if load.pool is None else "pgbouncer",
+        "pool": load.pool,
+        "transactions": 0,
+        "failed": 0,
+        "aborted": 0,
+        "skipped": reason,
+    }
+    store.append("load_runs", [_named(load) | row], run=run)
+    return Outcome(load.arm, row, [])
+
+
+def _named(load: Load) -> dict[str, Any]:
+    return {"workload": load.workload, "arm": load.arm, "sessions": load.sessions}
 
 
 def _read_log(db: duckdb.DuckDBPyConnection, load: Load, driven: Driven, log: Path) -> None:
     """Make the table ``rows`` of the transactions that ended in the measured window."""
-    log.with_suffix(".0").touch()  # pgbench leaves no log when it cannot connect
-    lines = db.read_csv(
-        f"{log}.[0-9]*",
-        sep=" ",
-        header=False,
-        columns=_LINE,
-        auto_detect=False,
-        null_padding=True,
-        strict_mode=False,
-    )
-    lines.create_view("lines")
-    db.execute(
-        sql.queries(_QUERIES)["transactions"],
-        {
-            "workload": load.workload,
-            "arm": load.arm,
-            "sessions": load.sessions,
-            "operations": [script.operation for script in load.scripts],
-            "scheduled": load.rate is not None,
-            "began": driven.began,
-            "ended": driven.ended,
-        },
-    )
+    queries = sql.queries(_QUERIES)
+    db.execute(queries["rows"])
+    first_client = 0
+    for number, part in enumerate(load.parts()):
+        log.with_suffix(f".{number}.none").touch()  # pgbench leaves no log when it cannot connect
+        db.read_csv(
+            f"{log}.{number}.*",
+            sep=" ",
+            header=False,
+            columns=_LINE,
+            auto_detect=False,
+            null_padding=True,
+            strict_mode=False,
+        ).create_view("lines")
+        db.execute(
+            queries["transactions"],
+            {
+                "workload": load.workload,
+                "arm": load.arm,
+                "sessions": load.sessions,
+                "operations": [script.operation for script in part.scripts],
+                "first_client": first_client,
+                "scheduled": load.rate is not None,
+                "began": driven.began,
+                "ended": driven.ended,
+            },
+        )
+        first_client += part.sessions
 
 
 def _operations(db: duckdb.DuckDBPyConnection, load: Load) -> list[dict[str, Any]]:
@@ -109,6 +134,8 @@ def _run_row(load: Load, driven: Driven, operations: list[dict[str, Any]]) -> di
     if failure is None and calls == 0:
         failure = f"{load.arm}: not one transaction ended in {seconds:.1f} s"
     return {
+        "through": "direct" if load.pool is None else "pgbouncer",
+        "pool": load.pool,
         "seconds": seconds,
         "warmup_seconds": load.warmup,
         "offered_tps": load.rate,
@@ -119,4 +146,5 @@ def _run_row(load: Load, driven: Driven, operations: list[dict[str, Any]]) -> di
         "complete": failure is None,
         "failure": failure,
         "not_sampled": "; ".join(driven.samples.skipped) or None,
+        "skipped": None,
     }

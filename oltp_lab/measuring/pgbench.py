@@ -1,4 +1,4 @@
-"""Driving load with pgbench: one process, raw logs, and no figure from a run that broke.
+"""Driving load with pgbench: a process a role, raw logs, and no figure from a run that broke.
 
 pgbench counts its duration from before it connects, reports aborted sessions only by its exit
 status and on stderr, and ends with success when not one transaction was done. So the window is
@@ -12,15 +12,16 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
 from oltp_lab.measuring.samplers import Samples, counting, sampling
-from oltp_lab.servers import Database, binary, busy, processes
+from oltp_lab.servers import Database, binary, busy, pgbouncer, processes
 
 CONNECT_LIMIT = 120.0
 """Seconds for all sessions to be connected."""
@@ -41,18 +42,23 @@ _ABORTED = re.compile(
 
 @dataclass(frozen=True)
 class Script:
-    """A pgbench script, the operation that its transactions are, and its share of the load."""
+    """A pgbench script, the operation that its transactions are, its share of the load, its role.
+
+    Without a role it is run by that of the load.
+    """
 
     operation: str
     path: Path
     weight: int = 1
+    role: str | None = None
 
 
 @dataclass(frozen=True)
 class Load:
-    """One pgbench run. ``rate`` is transactions/s to offer (Poisson), None runs a closed loop.
+    """A load run. ``rate`` is transactions/s to offer (Poisson), None runs a closed loop.
 
-    ``workload`` and ``arm`` name it in the measurements; ``variables`` are for the scripts.
+    ``workload`` and ``arm`` name it in the measurements; ``variables`` are for the scripts;
+    ``pool`` is how many connections PgBouncer shares among the sessions, None for one each.
     """
 
     workload: str
@@ -67,6 +73,49 @@ class Load:
     latency_limit_ms: float | None = None
     max_tries: int = 10
     variables: Mapping[str, str | int | float] = field(default_factory=dict)
+    pool: int | None = None
+
+    def parts(self) -> list[Self]:
+        """A load for each role, with its share by weight of sessions, connections and rate.
+
+        Raises LabError when there are fewer sessions, or connections, than roles.
+        """
+        by_role: dict[str, list[Script]] = {}
+        for script in self.scripts:
+            by_role.setdefault(script.role or self.role, []).append(script)
+        weights = [sum(script.weight for script in scripts) for scripts in by_role.values()]
+        sessions = self._shared("sessions", self.sessions, weights)
+        pools = [None] * len(weights)
+        if self.pool is not None:
+            pools = self._shared("connections", self.pool, weights)
+        return [
+            replace(
+                self,
+                role=role,
+                scripts=scripts,
+                sessions=count,
+                pool=pool,
+                rate=None if self.rate is None else self.rate * weight / sum(weights),
+            )
+            for (role, scripts), weight, count, pool in zip(
+                by_role.items(), weights, sessions, pools, strict=True
+            )
+        ]
+
+    def _shared(self, what: str, total: int, weights: Sequence[int]) -> list[int]:
+        """One each, the others by weight: whole numbers by the largest remainders."""
+        spare = total - len(weights)
+        if spare < 0:
+            raise LabError(
+                f"the arm {self.arm} of {self.workload} has {total} {what} for {len(weights)} "
+                "roles: configure one for each at least"
+            )
+        exact = [spare * weight / sum(weights) for weight in weights]
+        shares = [1 + int(share) for share in exact]
+        largest = sorted(range(len(exact)), key=lambda i: int(exact[i]) - exact[i])
+        for i in largest[: total - sum(shares)]:
+            shares[i] += 1
+        return shares
 
     @property
     def limit(self) -> float:
@@ -74,7 +123,7 @@ class Load:
         return CONNECT_LIMIT + SETTLE_LIMIT + self.warmup + self.seconds + END_LIMIT
 
     def command(self, log: Path) -> list[str]:
-        """pgbench's command line; ``log`` is the beginning of the names of its log files."""
+        """pgbench's command line for a load of one role; names of its logs begin with ``log``."""
         command = [str(binary("pgbench")), "--no-vacuum", "--protocol=extended", "--log"]
         command += [f"--log-prefix={log}", "--failures-detailed", "--exit-on-abort"]
         command += [f"--max-tries={self.max_tries}", f"--time={self.limit:.0f}", "--progress=1"]
@@ -98,10 +147,36 @@ class Driven:
     samples: Samples = field(default_factory=Samples)
 
 
-def check_room(database: Database, sessions: int) -> None:
-    """Raises LabError when so many sessions need more open files or connections than there are."""
+@dataclass(frozen=True)
+class _Process:
+    """A running pgbench with its part of the load, and what it says."""
+
+    load: Load
+    child: subprocess.Popen[bytes]
+    stderr: Path
+
+    def said(self) -> str:
+        return self.stderr.read_text("utf-8", "replace")
+
+    def settled(self) -> bool:
+        """All are connected, and as many transactions have ended as there are sessions.
+
+        The first ones wait for a thousand sessions to connect and for each to fill its caches.
+        """
+        reports = [(float(at), float(tps)) for at, tps in _PROGRESS.findall(self.said())]
+        began = [0.0, *(at for at, _ in reports)]
+        done = sum(tps * (at - since) for (at, tps), since in zip(reports, began, strict=False))
+        return done >= self.load.sessions or len(reports) > SETTLE_LIMIT
+
+
+def check_room(database: Database, sessions: int, connections: int | None = None) -> None:
+    """Raises LabError when so many sessions need more open files or connections than there are.
+
+    ``connections`` are those to the server, where they are fewer than sessions.
+    """
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = sessions + _SPARE_FILES
+    connections = sessions if connections is None else connections
+    needed = sessions + _SPARE_FILES + (connections if connections < sessions else 0)
     if files != resource.RLIM_INFINITY and files < needed:
         raise LabError(
             f"{sessions} sessions need {needed} open files, the limit is {files}: "
@@ -112,123 +187,136 @@ def check_room(database: Database, sessions: int) -> None:
         row = connection.execute(query).fetchone()
     assert row
     allowed, free = row
-    if (missing := sessions + _SPARE_CONNECTIONS - free) > 0:
+    if (missing := connections + _SPARE_CONNECTIONS - free) > 0:
         raise LabError(
-            f"{sessions} sessions do not fit, {max(free, 0)} of the server's {allowed} connections "
-            f"are free: set max_connections to {allowed + missing} or configure fewer sessions"
+            f"{connections} sessions do not fit, {max(free, 0)} of the server's {allowed} "
+            f"connections are free: set max_connections to {allowed + missing} or configure fewer "
+            "sessions"
         )
 
 
 def drive(database: Database, load: Load, log: Path) -> Driven:
-    """Run pgbench and sample beside it; its raw logs are left in files named ``log`` and more.
+    """Run pgbench and sample beside it; its raw logs are left in files named ``log``.PART.* .
 
     A run that breaks comes back with its ``failure``, and with whatever it did until then.
     Raises LabError, before anything is started, when the sessions are too many for this machine's
-    open files or the server's connections.
+    open files or the server's connections, or there is no PgBouncer where one is asked for.
     """
-    check_room(database, load.sessions)
+    check_room(database, load.sessions, load.pool)
     driven = Driven()
-    said = log.with_suffix(".stderr")
-    with (
-        busy.busy(),
-        counting(database, driven.samples),
-        _started(database, load, log, said) as child,
-    ):
-        _attend(database, load, child, said, driven)
+    with busy.busy(), counting(database, driven.samples), ExitStack() as stack:
+        reach, pooler = stack.enter_context(_way(database, load))
+        running = [
+            stack.enter_context(_started(database, part, log.with_suffix(f".{number}"), reach))
+            for number, part in enumerate(load.parts())
+        ]
+        _attend(database, load, running, driven, pooler)
+        for process in running:
+            _judge(process, driven)
     driven.samples.forget_before(driven.began)
-    _judge(load, child.returncode, said.read_text("utf-8", "replace"), driven)
+    if driven.failure is None and driven.samples.errors:
+        driven.failure = driven.samples.errors[0]
     return driven
 
 
+@contextmanager
+def _way(
+    database: Database, load: Load
+) -> Iterator[tuple[Callable[[str], dict[str, str]], pgbouncer.Bouncer | None]]:
+    """The environment by role in which pgbench reaches the server, and the PgBouncer between."""
+    if load.pool is None:
+        yield database.environment, None
+        return
+    pools = {part.role: pgbouncer.Pool(part.role, part.pool or 1) for part in load.parts()}
+    limit = load.limit + END_LIMIT
+    with pgbouncer.running(database, pools, limit=limit, clients=load.sessions) as bouncer:
+        yield bouncer.environment, bouncer
+
+
 def _attend(
-    database: Database, load: Load, child: subprocess.Popen, said: Path, driven: Driven
+    database: Database,
+    load: Load,
+    running: Sequence[_Process],
+    driven: Driven,
+    pooler: pgbouncer.Bouncer | None,
 ) -> None:
     """Wait for the sessions, let them warm up, measure, and end the run."""
     deadline = time.monotonic() + CONNECT_LIMIT + SETTLE_LIMIT
-    while not _settled(said.read_text("utf-8", "replace"), load.sessions):
-        if _ends(child, within=0.05):
-            return
+    while not all(process.settled() for process in running):
+        if _any_ends(running, within=0.05):
+            return _end(running, driven)
         if time.monotonic() > deadline:
             driven.failure = f"{load.sessions} sessions took over {CONNECT_LIMIT:.0f} s to connect"
-            return
-    with sampling(database, child.pid, driven.samples):
-        if _ends(child, within=load.warmup):
-            return
-        driven.began = time.time()
-        broke = _ends(child, within=load.seconds)
-        driven.ended = time.time()
-    if not broke:
-        child.send_signal(signal.SIGALRM)
-        if not _ends(child, within=END_LIMIT):
+            return None
+    clients = [process.child.pid for process in running]
+    with sampling(database, clients, driven.samples, pooler):
+        if not _any_ends(running, within=load.warmup):
+            driven.began = time.time()
+            _any_ends(running, within=load.seconds)
+            driven.ended = time.time()
+    return _end(running, driven)
+
+
+def _any_ends(running: Sequence[_Process], within: float) -> bool:
+    """Wait for the first to end, which it does not by itself unless it broke."""
+    deadline = time.monotonic() + within
+    while all(process.child.poll() is None for process in running):
+        if (left := deadline - time.monotonic()) <= 0:
+            return False
+        time.sleep(min(left, 0.02))
+    return True
+
+
+def _end(running: Sequence[_Process], driven: Driven) -> None:
+    """End what still runs as pgbench's own timer does."""
+    for process in running:
+        if process.child.poll() is None:
+            process.child.send_signal(signal.SIGALRM)
+    deadline = time.monotonic() + END_LIMIT
+    for process in running:
+        try:
+            process.child.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
             driven.failure = f"transactions were still running {END_LIMIT:.0f} s after the end"
 
 
-def _settled(said: str, sessions: int) -> bool:
-    """All are connected, and as many transactions have ended as there are sessions.
-
-    The first ones wait for a thousand sessions to connect and for each to fill its caches.
-    """
-    reports = [(float(at), float(tps)) for at, tps in _PROGRESS.findall(said)]
-    began = [0.0, *(at for at, _ in reports)]
-    done = sum(tps * (at - since) for (at, tps), since in zip(reports, began, strict=False))
-    return done >= sessions or len(reports) > SETTLE_LIMIT
-
-
-def _judge(load: Load, status: int, said: str, driven: Driven) -> None:
-    """Decide from all that pgbench says whether the run is whole."""
+def _judge(process: _Process, driven: Driven) -> None:
+    """Decide from all that a pgbench says whether its part is whole."""
+    said, status = process.said(), process.child.poll()
     aborts = list(_ABORTED.finditer(said))
-    driven.aborted = len(aborts)
-    if aborts:
+    first = driven.aborted == 0
+    driven.aborted += len(aborts)
+    if aborts and first:
         script = aborts[0]["script"] or aborts[0]["script_"]
-        operation = load.scripts[int(script)].operation if script else load.arm
+        operation = process.load.scripts[int(script)].operation if script else process.load.arm
         driven.failure = f"{operation}: {aborts[0]['message']}"
-    elif status != 0 and driven.failure is None:
+    elif status and driven.failure is None:
         reasons = said.partition("error: ")[2].strip().splitlines()
-        driven.failure = f"{load.arm}: {(reasons or [f'pgbench ended with status {status}'])[0]}"
-    if driven.failure is None and driven.samples.errors:
-        driven.failure = driven.samples.errors[0]
+        reason = (reasons or [f"pgbench ended with status {status}"])[0]
+        driven.failure = f"{process.load.arm}: {reason}"
 
 
 @contextmanager
 def _started(
-    database: Database, load: Load, log: Path, said: Path
-) -> Iterator[subprocess.Popen[bytes]]:
+    database: Database, load: Load, log: Path, reach: Callable[[str], dict[str, str]]
+) -> Iterator[_Process]:
+    stderr = log.with_suffix(f"{log.suffix}_stderr")
     environment = {
-        **database.environment(load.role),
+        **reach(load.role),
         "PGAPPNAME": f"oltp_lab {load.workload}",
         "LC_ALL": "C",  # its messages are read
     }
-    with said.open("wb") as stderr, ExitStack() as stack:
-        with _open_files(load.sessions + _SPARE_FILES):
-            child = stack.enter_context(
-                processes.spawn(
-                    database.server.settings,
-                    load.command(log),
-                    limit=load.limit + END_LIMIT,
-                    environment=environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=stderr,
-                )
-            )
-        yield child
-
-
-def _ends(child: subprocess.Popen, within: float) -> bool:
-    try:
-        child.wait(within)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
-
-
-@contextmanager
-def _open_files(needed: int) -> Iterator[None]:
-    """Let children that are started in the block have so many open files."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < needed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with (
+        stderr.open("wb") as file,
+        processes.spawn(
+            database.server.settings,
+            load.command(log),
+            limit=load.limit + END_LIMIT,
+            environment=environment,
+            open_files=load.sessions + _SPARE_FILES,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+        ) as child,
+    ):
+        yield _Process(load, child, stderr)

@@ -8,7 +8,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -20,10 +20,11 @@ from psycopg.rows import dict_row
 from oltp_lab import sql
 from oltp_lab.errors import LabError
 from oltp_lab.measuring import procfs
-from oltp_lab.servers import Database
+from oltp_lab.servers import Database, pgbouncer
 
 RESOURCES_EVERY = 1.0  # seconds
 WAITS_EVERY = 0.1
+POOLS_EVERY = 0.25
 BACKENDS_READ = 16
 """Of the load's backends, so many have their memory read, and the sum is scaled."""
 STATEMENTS_KEPT = 50
@@ -38,6 +39,7 @@ class Samples:
 
     resource_samples: Rows = field(default_factory=list)
     wait_samples: Rows = field(default_factory=list)
+    pool_samples: Rows = field(default_factory=list)
     server_counters: Rows = field(default_factory=list)
     statements: Rows = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -45,25 +47,38 @@ class Samples:
 
     def tables(self) -> dict[str, Rows]:
         """The rows by table."""
-        names = ("resource_samples", "wait_samples", "server_counters", "statements")
+        names = (
+            "resource_samples", "wait_samples", "pool_samples", "server_counters", "statements",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
     def forget_before(self, began: float) -> None:
         """Forget samples taken before a ``time.time()``."""
-        for rows in (self.resource_samples, self.wait_samples):
+        for rows in (self.resource_samples, self.wait_samples, self.pool_samples):
             rows[:] = [row for row in rows if row["at"].timestamp() > began]
 
 
 @contextmanager
-def sampling(database: Database, client: int, samples: Samples) -> Iterator[None]:
-    """Sample resources every second and waits ten times a second while the block runs.
+def sampling(
+    database: Database,
+    clients: Collection[int],
+    samples: Samples,
+    pooler: pgbouncer.Bouncer | None = None,
+) -> Iterator[None]:
+    """Sample resources every second, waits and pools more often, while the block runs.
 
-    ``client`` is the pid of the process that makes the load. A sampler that fails ends alone and
-    leaves its reason in ``samples.errors``.
+    ``clients`` are the pids of the processes that make the load, ``pooler`` is what they go
+    through. A sampler that fails ends alone and leaves its reason in ``samples.errors``.
     """
     stop = threading.Event()
-    with database.connect(autocommit=True) as connection:
-        steps = {"resources": (RESOURCES_EVERY, _resources(connection, client, samples))}
+    with ExitStack() as stack:
+        connection = stack.enter_context(database.connect(autocommit=True))
+        steps = {"resources": (RESOURCES_EVERY, _resources(connection, clients, samples))}
+        if pooler:
+            console = stack.enter_context(
+                psycopg.connect(pooler.conninfo(pgbouncer.CONSOLE), autocommit=True)
+            )
+            steps["pools"] = POOLS_EVERY, _pools(console, samples)
         if _sees_other_sessions(connection):
             steps["waits"] = WAITS_EVERY, _waits(connection, samples)
         else:
@@ -143,18 +158,53 @@ def _waits(connection: psycopg.Connection, samples: Samples) -> Callable[[], Non
     return step
 
 
-def _resources(connection: psycopg.Connection, client: int, samples: Samples) -> Callable[[], None]:
+def _pools(console: psycopg.Connection, samples: Samples) -> Callable[[], None]:
+    """Waits are a transaction's mean since the last sample, and that of who waits longest now."""
+    before: dict[str, dict[str, Any]] = {}
+
+    def step() -> None:
+        at = datetime.now(UTC)
+        cursor = console.cursor(row_factory=dict_row)
+        stats = {row["database"]: row for row in cursor.execute("show stats")}
+        for row in cursor.execute("show pools").fetchall():
+            pool = row["database"]
+            if pool == pgbouncer.CONSOLE:
+                continue
+            now = stats[pool]
+            earlier = before.get(pool, now)
+            done = now["total_xact_count"] - earlier["total_xact_count"]
+            waited = (now["total_wait_time"] - earlier["total_wait_time"]) / 1000
+            samples.pool_samples.append(
+                {
+                    "at": at,
+                    "pool": pool,
+                    "waiting": row["cl_waiting"],
+                    "in_use": row["sv_active"],
+                    "idle": row["sv_idle"] + row["sv_used"],
+                    "transactions": done,
+                    "wait_ms": waited / done if done else None,
+                    "longest_wait_ms": 1000 * row["maxwait"] + row["maxwait_us"] / 1000,
+                }
+            )
+        before.update(stats)
+
+    return step
+
+
+def _resources(
+    connection: psycopg.Connection, clients: Collection[int], samples: Samples
+) -> Callable[[], None]:
     server, reason = procfs.postmaster(connection)
     if server is None:
         samples.skipped.append(f"server CPU and memory: {reason}")
-    before = _Usage.now(server, client)
-    began = psutil.Process(client).create_time()
+    before = _Usage.now(server, clients)
+    began = min(psutil.Process(client).create_time() for client in clients)
     processes = psutil.process_iter(["create_time"])
     older = {p.pid for p in processes if p.info["create_time"] < began} & before.server.keys()
 
     def step() -> None:
         nonlocal before
-        now = _Usage.now(server, client)
+        now = _Usage.now(server, clients)
         row = now.since(before)
         if server is not None:
             row["server_memory_mb"] = _memory_mb(now.server.keys(), older)
@@ -174,12 +224,12 @@ class _Usage(NamedTuple):
     machine: dict[str, float]
 
     @classmethod
-    def now(cls, server: int | None, client: int) -> "_Usage":
-        cpu = psutil.Process(client).cpu_times()
+    def now(cls, server: int | None, clients: Collection[int]) -> "_Usage":
+        cpus = [psutil.Process(client).cpu_times() for client in clients]
         return cls(
             at=time.monotonic(),
             server={} if server is None else procfs.family(server),
-            client=cpu.user + cpu.system,
+            client=sum(cpu.user + cpu.system for cpu in cpus),
             lab=time.process_time(),
             machine=psutil.cpu_times()._asdict(),
         )

@@ -55,10 +55,8 @@ def make_campaigns(database: Database, run_id: str) -> None:
 
     They stay: what judges the sample data passes over them.
     """
-    queries = sql.queries(_QUERIES)
     with database.connect("lab_platform") as platform:
-        for name in ("own_campaigns", "own_enrollments"):
-            platform.execute(queries[name], {"run_id": run_id})
+        platform.execute(sql.queries(_QUERIES)["make_campaigns"], {"run_id": run_id})
 
 
 def define_lookups(maker: psycopg.Connection) -> dict[str, int]:

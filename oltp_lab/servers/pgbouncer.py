@@ -25,7 +25,21 @@ from oltp_lab.servers.unprivileged import Account
 START_LIMIT = 10.0
 """Seconds until it answers."""
 _PORT = "6432"  # the name of the socket
+_SPARE_CLIENTS = 10  # who asks it for its figures
+_SPARE_FILES = 128
 _PREPARES = (1, 21)  # the first version that keeps statements prepared across its sessions
+
+
+CONSOLE = "pgbouncer"
+"""The pool that answers ``show pools`` and ``show stats``, by the simple protocol."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """So many sessions of a role on the database."""
+
+    role: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -41,6 +55,15 @@ class Bouncer:
             "", host=str(self.folder), port=_PORT, dbname=pool, user="anybody", connect_timeout=10
         )
 
+    def environment(self, pool: str) -> dict[str, str]:
+        """The same as ``PG*`` variables, for child processes."""
+        return {
+            "PGHOST": str(self.folder),
+            "PGPORT": _PORT,
+            "PGDATABASE": pool,
+            "PGUSER": "anybody",
+        }
+
 
 def program() -> str | None:
     """The path of PgBouncer, None where none is on PATH."""
@@ -49,9 +72,9 @@ def program() -> str | None:
 
 @contextmanager
 def running(
-    database: Database, role: str, pools: Mapping[str, int], *, limit: float
+    database: Database, pools: Mapping[str, Pool], *, limit: float, clients: int = 1000
 ) -> Iterator[Bouncer]:
-    """Pools by name, each with so many sessions of ``role`` on the database, for ``limit`` seconds.
+    """Pools by name, for so many clients in all and ``limit`` seconds at most.
 
     Raises LabError when there is no PgBouncer on PATH, or it does not start.
     """
@@ -66,8 +89,9 @@ def running(
         log, configuration = folder / "log", folder / "pgbouncer.ini"
         configuration.touch(mode=0o600)  # it will hold a password
         prepares = _version(found) >= _PREPARES
-        options = database.options(role)
-        configuration.write_text(_configuration(options, pools, folder, prepares), "utf-8")
+        configuration.write_text(
+            _configuration(database, pools, folder, prepares, clients + _SPARE_CLIENTS), "utf-8"
+        )
         account.own(folder)
         with (
             log.open("wb") as stderr,
@@ -75,6 +99,8 @@ def running(
                 database.server.settings,
                 [found, configuration],
                 limit=limit,
+                # With too few it hangs without a word.
+                open_files=clients + sum(pool.size for pool in pools.values()) + _SPARE_FILES,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
@@ -87,22 +113,28 @@ def running(
 
 
 def _configuration(
-    options: Mapping[str, str], pools: Mapping[str, int], folder: Path, prepares: bool
+    database: Database, pools: Mapping[str, Pool], folder: Path, prepares: bool, clients: int
 ) -> str:
+    options = database.options()
+    return sql.read("servers/pgbouncer.ini").format(
+        databases="\n".join(_line(database, name, pool) for name, pool in pools.items()),
+        folder=folder,
+        port=_PORT,
+        sslmode=options.get("sslmode", "prefer"),
+        ca_file=options.get("sslrootcert", ""),
+        clients=clients,
+        prepared="max_prepared_statements = 100" if prepares else "",
+    )
+
+
+def _line(database: Database, name: str, pool: Pool) -> str:
+    options = database.options(pool.role)
     server = " ".join(
         f"{keyword}={_quoted(options[keyword])}"
         for keyword in ("host", "port", "dbname", "user", "password")
         if keyword in options
     )
-    lines = [f"{name} = {server} pool_size={size}" for name, size in pools.items()]
-    return sql.read("servers/pgbouncer.ini").format(
-        databases="\n".join(lines),
-        folder=folder,
-        port=_PORT,
-        sslmode=options.get("sslmode", "prefer"),
-        ca_file=options.get("sslrootcert", ""),
-        prepared="max_prepared_statements = 100" if prepares else "",
-    )
+    return f"{name} = {server} pool_size={pool.size}"
 
 
 def _quoted(value: str) -> str:

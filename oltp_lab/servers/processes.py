@@ -9,6 +9,7 @@ import ctypes
 import functools
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -52,19 +53,22 @@ def spawn(
     *,
     limit: float,
     environment: Mapping[str, str] | None = None,
+    open_files: int = 0,
     **options: Any,
 ) -> Iterator[subprocess.Popen[Any]]:
     """A child process (``subprocess.Popen`` with ``options``) that does not outlive the block.
 
-    ``environment`` is added to ours. The child dies with us, even on ``kill -9``.
+    ``environment`` is added to ours; it may have ``open_files``, if our hard limit allows as many.
+    The child dies with us, even on ``kill -9``.
     Raises LabError when it runs for more than ``limit`` seconds.
     """
-    child = subprocess.Popen(
-        arguments,
-        env={**os.environ, **(environment or {})},
-        preexec_fn=_in_child,  # noqa: PLW1509
-        **options,
-    )
+    with _open_files(open_files):
+        child = subprocess.Popen(
+            arguments,
+            env={**os.environ, **(environment or {})},
+            preexec_fn=_in_child,  # noqa: PLW1509
+            **options,
+        )
     path = _record(settings, psutil.Process(child.pid), psutil.Process())
     expired = threading.Event()
     timer = threading.Timer(limit, lambda: (expired.set(), child.kill()))
@@ -78,6 +82,18 @@ def spawn(
         path.unlink(missing_ok=True)
         if expired.is_set():
             raise LabError(f"{Path(arguments[0]).name} was ended: it ran longer than {limit:g} s")
+
+
+@contextmanager
+def _open_files(needed: int) -> Iterator[None]:
+    """Let children that are started in the block have so many open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def end_orphans(settings: Settings) -> list[str]:

@@ -48,8 +48,8 @@ def test_a_run_and_its_metadata(seeded: Database) -> None:
     assert "| direct_6 |" in str(metadata["arms"].value)
     assert "campaign_report" in str(metadata["operations"].value)
     assert "data:image/png;base64," in str(metadata["latency"].value)
-    assert isinstance(metadata["p95_ms_2_lead_lookup"].value, float)
-    assert isinstance(metadata["tps_6"].value, float)
+    assert isinstance(metadata["p95_ms_direct_2_lead_lookup"].value, float)
+    assert isinstance(metadata["tps_direct_6"].value, float)
 
 
 def test_broken_isolation_fails_the_run_and_names_the_script(seeded: Database) -> None:

@@ -3,7 +3,8 @@
 -- name: arms
 -- One row an arm, with what the samplers saw meanwhile.
 select
-    r.arm, r.sessions, r.seconds, r.transactions, r.tps, r.failed, r.aborted, r.complete, r.failure,
+    r.arm, r.sessions, r.through, r.pool, r.seconds, r.transactions, r.tps, r.failed, r.aborted, r.complete,
+    r.failure, r.skipped,
     s.server_cpu_percent, s.client_cpu_percent, s.server_memory_mb, s.machine_steal_percent
 from load_runs r
 left join (
@@ -17,17 +18,40 @@ left join (
     group by run_id, workload, arm
 ) as s using (run_id, workload, arm)
 where r.run_id = $run_id and r.workload = $workload
-order by r.sessions;
+order by r.recorded_at, r.arm;
 
 -- name: operations
-select arm, sessions, operation, calls, p50_ms, p95_ms, p99_ms, failures
+select
+    arm, sessions, operation, calls, p50_ms, p95_ms, p99_ms, failures, serialization_failures, deadlocks,
+    retries
 from load_operations
 where run_id = $run_id and workload = $workload
-order by sessions, operation;
+order by recorded_at, arm, operation;
 
 -- name: broken
 -- Arms of the newest run of a workload that did not run to their end without an aborted session.
 select arm, aborted, failure
 from load_runs
 where workload = $workload and (aborted > 0 or not complete)
+    and run_id = (select arg_max(run_id, recorded_at) from load_runs where workload = $workload);
+
+-- name: figures
+-- What a workload's own queries say after each arm, and by how much it rose meanwhile.
+select arm, query, figure, value, rise
+from load_figures
+where run_id = $run_id and workload = $workload
+order by recorded_at, arm, query, figure;
+
+-- name: invariants
+-- What must hold after the newest run of a workload, in words where it does not.
+select
+    invariant,
+    coalesce(violations > 0, true) as broken,
+    case
+        when violations is null then first
+        when violations = 1 then first
+        when violations > 1 then format('{} ({:,} in all)', first, violations)
+    end as told
+from load_invariants
+where workload = $workload
     and run_id = (select arg_max(run_id, recorded_at) from load_runs where workload = $workload);

@@ -1,20 +1,35 @@
 -- Runs in DuckDB: from pgbench's raw log lines to figures. Percentiles come from the raw rows.
 
+-- name: rows
+-- A row a transaction; "outcome" is ok or the class of the failure.
+create table rows (
+    workload        varchar,
+    arm             varchar,
+    sessions        integer,
+    operation       varchar,
+    client          integer,
+    ended_at        timestamptz,
+    latency_us      bigint,
+    outcome         varchar,
+    schedule_lag_us bigint,
+    retries         bigint
+);
+
 -- name: transactions
--- Transactions that ended in the measured window; "outcome" is ok or the class of the failure. A
--- session's first one is left out: it waited for all others to connect, and filled its caches.
-create table rows as
+-- Transactions of one process that ended in the measured window. A session's first one is left out: it
+-- waited for all others to connect, and filled its caches.
+insert into rows
 select
-    $workload::varchar as workload,
-    $arm::varchar as arm,
-    $sessions::integer as sessions,
-    ($operations::varchar[])[lines.script + 1] as operation,
-    lines.client,
-    make_timestamp(lines.epoch_s * 1000000 + lines.epoch_us)::timestamptz as ended_at,
-    try_cast(lines.latency as bigint) as latency_us,
-    case when try_cast(lines.latency as bigint) is null then lines.latency else 'ok' end as outcome,
-    case when $scheduled then lines.extra_1 end as schedule_lag_us,
-    coalesce(case when $scheduled then lines.extra_2 else lines.extra_1 end, 0) as retries
+    $workload,
+    $arm,
+    $sessions,
+    ($operations::varchar[])[lines.script + 1],
+    $first_client + lines.client,
+    make_timestamp(lines.epoch_s * 1000000 + lines.epoch_us)::timestamptz,
+    try_cast(lines.latency as bigint),
+    case when try_cast(lines.latency as bigint) is null then lines.latency else 'ok' end,
+    case when $scheduled then lines.extra_1 end,
+    coalesce(case when $scheduled then lines.extra_2 else lines.extra_1 end, 0)
 from lines
 where lines.epoch_s + lines.epoch_us / 1e6 between $began and $ended and lines.transaction > 1;
 

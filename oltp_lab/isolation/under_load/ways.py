@@ -103,8 +103,8 @@ def _psycopg_pool(database: Database, role: str, mark: str, size: int) -> Iterat
 
 @contextmanager
 def _pgbouncer(database: Database, role: str, mark: str, size: int) -> Iterator[Way]:
-    pools = {"load": size, "control": 1}
-    with pgbouncer.running(database, role, pools, limit=3600) as bouncer:
+    pools = {"load": pgbouncer.Pool(role, size), "control": pgbouncer.Pool(role, 1)}
+    with pgbouncer.running(database, pools, limit=3600) as bouncer:
         # Before PgBouncer 1.21 a prepared statement stayed behind on a session of somebody else's.
         options = {"prepare_threshold": 0 if bouncer.prepares else None}
         with (
