@@ -71,9 +71,13 @@ def seeded(seeded_template: Database) -> Iterator[Database]:
 
 
 @pytest.fixture
-def editable_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def editable_sql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A copy of sql/ that the lab reads instead of its own."""
     root = tmp_path / "sql"
     shutil.copytree(sql.ROOT, root)
     monkeypatch.setattr(sql, "ROOT", root)
-    return root
+    sql.queries.cache_clear()
+    sql.steps.cache_clear()
+    yield root
+    sql.queries.cache_clear()
+    sql.steps.cache_clear()

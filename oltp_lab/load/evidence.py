@@ -1,17 +1,14 @@
 """What needs no clock: the blocks that a script's statement reads, and the plan it is given."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, LiteralString, cast
+from typing import Any
 
 from psycopg import sql as pg
 
+from oltp_lab.measuring import scripts
 from oltp_lab.servers import Database
-
-_PIPELINE = re.compile(r"^\\startpipeline\n(.*?);\n(.*?);\n.*^\\endpipeline", re.M | re.S)
-_VARIABLE = re.compile(r"(?<!:):([a-z_]+)")
 
 
 @dataclass(frozen=True)
@@ -30,10 +27,10 @@ def gather(
     database: Database, role: str, script: Path, draws: Sequence[Mapping[str, int]]
 ) -> Evidence:
     """EXPLAIN ANALYZE a script's second statement (the first enters the tenant) for every draw."""
-    found = _PIPELINE.search(script.read_text("utf-8"))
-    if found is None:
+    statements = scripts.statements(script)
+    if len(statements) < 2:
         raise ValueError(f"{script} is not a pipeline of two statements")
-    enter, statement = _bound(found[1]), _bound(found[2])
+    enter, statement = statements[:2]
     explain = pg.SQL("explain (analyze, buffers, format json) ") + pg.SQL(statement)
     plans = []
     with database.connect(role) as connection:
@@ -51,11 +48,6 @@ def gather(
         ),
         plan=" > ".join(_name(node) for node in _nodes(plans[0])),
     )
-
-
-def _bound(text: str) -> LiteralString:
-    """pgbench's variables as psycopg's parameters."""
-    return cast(LiteralString, _VARIABLE.sub(r"%(\1)s", text.replace("%", "%%")))
 
 
 def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

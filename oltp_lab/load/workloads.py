@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,11 +11,9 @@ from oltp_lab.errors import LabError
 from oltp_lab.load.steps import Steps
 from oltp_lab.measuring import scratch
 from oltp_lab.measuring.loads import Outcome, leave_out, measure
-from oltp_lab.measuring.pgbench import Load, Script, check_room
+from oltp_lab.measuring.pgbench import WAYS, Load, Script, check_room
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database, pgbouncer
-
-WAYS = ("direct", "pgbouncer")
 
 
 @dataclass(frozen=True)
@@ -139,6 +137,7 @@ class Workload:
             scripts,
             role=self.role,
             sessions=self.arms[arm].sessions,
+            through=self.arms[arm].through,
             pool=self.arms[arm].pool,
             rate=self.arms[arm].rate,
             seconds=self.seconds,
@@ -218,8 +217,11 @@ def _slice(database: Database, workload: Workload, run: Run) -> Iterator[Steps]:
     try:
         steps.set_up()
         yield steps
-    finally:
-        steps.tear_down()
+    except BaseException:
+        with suppress(LabError):  # what went wrong first is told
+            steps.tear_down()
+        raise
+    steps.tear_down()
 
 
 def _table(main: str, described: Any) -> dict[str, Any]:

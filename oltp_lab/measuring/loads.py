@@ -22,7 +22,10 @@ _LINE = {
     "epoch_us": "bigint",
     "extra_1": "bigint",  # schedule lag and retries, or retries alone
     "extra_2": "bigint",
+    "checkout": "bigint",  # only of a ``pooled`` client
 }
+BUSIEST = 70.0
+"""Percent of a core: beyond it a client written in Python measures itself."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Outcome:
     def __str__(self) -> str:
         if self.run["skipped"]:
             return f"{self.arm}: left out, {self.run['skipped']}"
+        if self.run["void"]:
+            return f"{self.arm}: void, {self.run['void']}"
         tps = self.run["tps"] or 0.0
         said = f"{self.arm}: {self.run['transactions']:,} transactions, {tps:,.0f}/s"
         return f"{said}; BROKEN: {self.failure}" if self.failure else said
@@ -59,8 +64,17 @@ def measure(database: Database, load: Load, store: Measurements, run: Run) -> Ou
         driven = drive(database, load, log)
         _read_log(db, load, driven, log)
         operations = _operations(db, load)
+        row = _run_row(load, driven, operations)
+        row |= _rows(db, sql.queries(_QUERIES)["checkouts"], {})[0]
         store.keep("transactions", db, run=run, part=f"{load.workload}-{load.arm}")
-    outcome = Outcome(load.arm, _run_row(load, driven, operations), operations)
+    if row["void"]:
+        figures = {name for name in row if name.endswith("_ms")} | {"tps"}
+        row |= dict.fromkeys(figures)
+        operations = [
+            {name: None if name.endswith("_ms") else value for name, value in operation.items()}
+            for operation in operations
+        ]
+    outcome = Outcome(load.arm, row, operations)
     rows = {"load_runs": [outcome.run], "load_operations": operations, **driven.samples.tables()}
     for table, these in rows.items():
         store.append(table, [_named(load) | row for row in these], run=run)
@@ -70,7 +84,7 @@ def measure(database: Database, load: Load, store: Measurements, run: Run) -> Ou
 def leave_out(load: Load, reason: str, store: Measurements, run: Run) -> Outcome:
     """Store that an arm did not run, and why."""
     row = dict.fromkeys(_run_row(load, Driven(), [])) | {
-        "through": "direct" if load.pool is None else "pgbouncer",
+        "through": load.through,
         "pool": load.pool,
         "transactions": 0,
         "failed": 0,
@@ -119,10 +133,15 @@ def _read_log(db: duckdb.DuckDBPyConnection, load: Load, driven: Driven, log: Pa
 
 def _operations(db: duckdb.DuckDBPyConnection, load: Load) -> list[dict[str, Any]]:
     names = list(dict.fromkeys(script.operation for script in load.scripts))
-    answer = db.execute(
+    return _rows(
+        db,
         sql.queries(_QUERIES)["operations"],
         {"operations": names, "latency_limit_ms": load.latency_limit_ms},
     )
+
+
+def _rows(db: duckdb.DuckDBPyConnection, query: str, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    answer = db.execute(query, asked)
     columns = [column for column, *_ in answer.description or ()]
     return [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
 
@@ -134,7 +153,7 @@ def _run_row(load: Load, driven: Driven, operations: list[dict[str, Any]]) -> di
     if failure is None and calls == 0:
         failure = f"{load.arm}: not one transaction ended in {seconds:.1f} s"
     return {
-        "through": "direct" if load.pool is None else "pgbouncer",
+        "through": load.through,
         "pool": load.pool,
         "seconds": seconds,
         "warmup_seconds": load.warmup,
@@ -147,4 +166,16 @@ def _run_row(load: Load, driven: Driven, operations: list[dict[str, Any]]) -> di
         "failure": failure,
         "not_sampled": "; ".join(driven.samples.skipped) or None,
         "skipped": None,
+        "void": _void(load, driven),
     }
+
+
+def _void(load: Load, driven: Driven) -> str | None:
+    """Why the figures are of the client instead of the server, None when they are not."""
+    samples = [row["client_cpu_percent"] for row in driven.samples.resource_samples]
+    if load.through != "psycopg_pool" or not samples:
+        return None
+    busy = sum(samples) / len(samples) / len(load.parts())
+    if busy <= BUSIEST:
+        return None
+    return f"the client used {busy:.0f} % of a core, more than {BUSIEST:.0f} %: offer a lower rate"

@@ -6,6 +6,7 @@ ours: it begins when all sessions are connected and warm, and SIGALRM (what pgbe
 sends) ends it.
 """
 
+import json
 import os
 import re
 import resource
@@ -15,11 +16,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
+from oltp_lab.measuring import pooled
 from oltp_lab.measuring.samplers import Samples, counting, sampling
 from oltp_lab.servers import Database, binary, busy, pgbouncer, processes
 
@@ -27,6 +30,8 @@ CONNECT_LIMIT = 120.0
 """Seconds for all sessions to be connected."""
 SETTLE_LIMIT = 10
 """Seconds after that for every session to have its turn; then it is measured as it is."""
+WAYS = ("direct", "pgbouncer", "psycopg_pool")
+"""How sessions reach the server: each with a connection of its own, or sharing a pool of them."""
 END_LIMIT = 60.0
 """Seconds for running transactions to end."""
 _SPARE_FILES = 64
@@ -58,7 +63,7 @@ class Load:
     """A load run. ``rate`` is transactions/s to offer (Poisson), None runs a closed loop.
 
     ``workload`` and ``arm`` name it in the measurements; ``variables`` are for the scripts;
-    ``pool`` is how many connections PgBouncer shares among the sessions, None for one each.
+    ``through`` is one of WAYS: but for "direct", ``pool`` connections are shared by the sessions.
     """
 
     workload: str
@@ -73,6 +78,7 @@ class Load:
     latency_limit_ms: float | None = None
     max_tries: int = 10
     variables: Mapping[str, str | int | float] = field(default_factory=dict)
+    through: str = "direct"
     pool: int | None = None
 
     def parts(self) -> list[Self]:
@@ -102,6 +108,23 @@ class Load:
             )
         ]
 
+    def _pooled(self, log: Path) -> pooled.Job:
+        if self.rate is None:
+            raise LabError(
+                f"the arm {self.arm} of {self.workload} goes through psycopg_pool: "
+                "configure a rate for it, as a closed loop would measure Python"
+            )
+        return pooled.Job(
+            scripts=[(str(script.path), script.weight) for script in self.scripts],
+            variables=dict(self.variables),
+            sessions=self.sessions,
+            pool=self.pool or 1,
+            rate=self.rate,
+            seconds=self.limit,
+            max_tries=self.max_tries,
+            log=str(log),
+        )
+
     def _shared(self, what: str, total: int, weights: Sequence[int]) -> list[int]:
         """One each, the others by weight: whole numbers by the largest remainders."""
         spare = total - len(weights)
@@ -123,7 +146,9 @@ class Load:
         return CONNECT_LIMIT + SETTLE_LIMIT + self.warmup + self.seconds + END_LIMIT
 
     def command(self, log: Path) -> list[str]:
-        """pgbench's command line for a load of one role; names of its logs begin with ``log``."""
+        """The command line for a load of one role; names of its logs begin with ``log``."""
+        if self.through == "psycopg_pool":
+            return self._pooled(log).command()
         command = [str(binary("pgbench")), "--no-vacuum", "--protocol=extended", "--log"]
         command += [f"--log-prefix={log}", "--failures-detailed", "--exit-on-abort"]
         command += [f"--max-tries={self.max_tries}", f"--time={self.limit:.0f}", "--progress=1"]
@@ -211,8 +236,9 @@ def drive(database: Database, load: Load, log: Path) -> Driven:
             for number, part in enumerate(load.parts())
         ]
         _attend(database, load, running, driven, pooler)
-        for process in running:
+        for number, process in enumerate(running):
             _judge(process, driven)
+            driven.samples.pool_samples.extend(_pool_samples(log.with_suffix(f".{number}_pool")))
     driven.samples.forget_before(driven.began)
     if driven.failure is None and driven.samples.errors:
         driven.failure = driven.samples.errors[0]
@@ -224,7 +250,7 @@ def _way(
     database: Database, load: Load
 ) -> Iterator[tuple[Callable[[str], dict[str, str]], pgbouncer.Bouncer | None]]:
     """The environment by role in which pgbench reaches the server, and the PgBouncer between."""
-    if load.pool is None:
+    if load.through != "pgbouncer":
         yield database.environment, None
         return
     pools = {part.role: pgbouncer.Pool(part.role, part.pool or 1) for part in load.parts()}
@@ -294,6 +320,13 @@ def _judge(process: _Process, driven: Driven) -> None:
         reasons = said.partition("error: ")[2].strip().splitlines()
         reason = (reasons or [f"pgbench ended with status {status}"])[0]
         driven.failure = f"{process.load.arm}: {reason}"
+
+
+def _pool_samples(file: Path) -> Iterator[dict[str, Any]]:
+    """What a ``pooled`` client has written of its pool."""
+    for line in file.read_text("utf-8").splitlines() if file.exists() else ():
+        sample = json.loads(line)
+        yield sample | {"at": datetime.fromtimestamp(sample["at"], UTC), "pool": "psycopg_pool"}
 
 
 @contextmanager

@@ -76,7 +76,11 @@ def sampling(
         steps = {"resources": (RESOURCES_EVERY, _resources(connection, clients, samples))}
         if pooler:
             console = stack.enter_context(
-                psycopg.connect(pooler.conninfo(pgbouncer.CONSOLE), autocommit=True)
+                psycopg.connect(
+                    pooler.conninfo(pgbouncer.CONSOLE),
+                    autocommit=True,
+                    prepare_threshold=None,  # it knows the simple protocol alone
+                )
             )
             steps["pools"] = POOLS_EVERY, _pools(console, samples)
         if _sees_other_sessions(connection):

@@ -46,7 +46,7 @@ def test_every_script_is_an_operation_with_a_weight() -> None:
     assert scripts - {"setup"} == set(OPERATIONS)
     challenge = Workload.read("tenant_isolation", "challenge")
     assert challenge.tenants == 100
-    assert [arm.sessions for arm in challenge.arms.values()] == [8, 100, 1000]
+    assert [arm.sessions for arm in challenge.arms.values()] == [8, 16, 100, 1000, 1000, 1000]
 
 
 def test_arms_run_and_the_sample_rows_stay_as_they_were(

@@ -8,7 +8,7 @@ with ends as (
         max(tps) as tps_peak, arg_max(sessions, tps) as sessions_peak,
         sum(transactions)::bigint as transactions, sum(failed)::bigint as failed
     from load_runs
-    where workload = 'tenant_isolation'
+    where workload = 'tenant_isolation' and arm like 'direct%'  -- a connection a session
     group by run_id
     having bool_and(complete)
     order by max(recorded_at) desc
@@ -20,6 +20,7 @@ with ends as (
     join load_operations f on f.run_id = e.run_id and f.sessions = e.fewest
         and f.workload = o.workload and f.operation = o.operation
     where o.workload = 'tenant_isolation' and f.calls > 0 and o.calls > 0
+        and o.arm like 'direct%' and f.arm like 'direct%'
     order by o.p95_ms desc
     limit 1
 )
@@ -51,7 +52,7 @@ select
     replace(operation, '_', ' ') as operation, sessions, p50_ms::double as p50,
     p95_ms::double as p95, p99_ms::double as p99
 from load_operations
-where workload = 'tenant_isolation' and calls > 0 and run_id = (
+where workload = 'tenant_isolation' and arm like 'direct%' and calls > 0 and run_id = (
     select run_id from load_runs where workload = 'tenant_isolation'
     group by run_id having bool_and(complete)
     order by max(recorded_at) desc limit 1
@@ -60,7 +61,7 @@ order by operation, sessions;
 
 -- name: table_response_time_by_operation_and_sessions
 select
-    replace(operation, '_', ' ') as "operation", sessions as "sessions", calls as "calls",
+    replace(operation, '_', ' ') as "operation", replace(arm, '_', ' ') as "arm", calls as "calls",
     p50_ms::double as "p50, ms", p95_ms::double as "p95, ms", p99_ms::double as "p99, ms",
     failures as "failed"
 from load_operations
@@ -69,7 +70,7 @@ where workload = 'tenant_isolation' and run_id = (
     group by run_id having bool_and(complete)
     order by max(recorded_at) desc limit 1
 )
-order by operation, sessions;
+order by operation, sessions, arm;
 
 -- name: table_throughput_and_what_it_took
 -- CPU in percent of one core.
@@ -81,7 +82,8 @@ with resources as (
     group by all
 )
 select
-    sessions as "sessions", tps as "tx/s", transactions as "transactions", failed as "failed",
+    replace(arm, '_', ' ') as "arm", sessions as "sessions", tps as "tx/s",
+    transactions as "transactions", failed as "failed",
     server_cpu as "server CPU, %", client_cpu as "client CPU, %",
     server_memory as "server memory, MB"
 from load_runs left join resources using (run_id, workload, arm, sessions)

@@ -12,7 +12,8 @@ create table rows (
     latency_us      bigint,
     outcome         varchar,
     schedule_lag_us bigint,
-    retries         bigint
+    retries         bigint,
+    checkout_us     bigint   -- wait for a connection of the client's pool
 );
 
 -- name: transactions
@@ -29,7 +30,8 @@ select
     try_cast(lines.latency as bigint),
     case when try_cast(lines.latency as bigint) is null then lines.latency else 'ok' end,
     case when $scheduled then lines.extra_1 end,
-    coalesce(case when $scheduled then lines.extra_2 else lines.extra_1 end, 0)
+    coalesce(case when $scheduled then lines.extra_2 else lines.extra_1 end, 0),
+    lines.checkout
 from lines
 where lines.epoch_s + lines.epoch_us / 1e6 between $began and $ended and lines.transaction > 1;
 
@@ -51,6 +53,13 @@ from (select distinct unnest($operations::varchar[]) as operation) as asked
 left join rows using (operation)
 group by operation
 order by list_position($operations::varchar[], operation);
+
+-- name: checkouts
+-- How long sessions waited for a connection of the client's own pool.
+select
+    quantile_cont(checkout_us, 0.50) / 1000 as checkout_p50_ms,
+    quantile_cont(checkout_us, 0.95) / 1000 as checkout_p95_ms
+from rows;
 
 -- name: bucket_medians
 -- Median latency of every operation in each stretch of time, where each of them has enough calls.

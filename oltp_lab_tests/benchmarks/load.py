@@ -1,0 +1,140 @@
+"""What the lab adds to pgbench, what PgBouncer costs, and how fast raw logs are read."""
+
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from oltp_lab import servers, settings
+from oltp_lab.load.workloads import Workload
+from oltp_lab.measuring import loads, scratch
+from oltp_lab.measuring.pgbench import Driven, Load, drive
+from oltp_lab.measuring.store import Measurements, Run, duck
+from oltp_lab.sample_data import load as sample_data
+from oltp_lab.schema import build
+from oltp_lab.servers import Database, databases, pgbouncer, processes
+
+SECONDS = 4.0
+ROUNDS = 5
+LINES = 2_000_000
+_LIMIT = 120.0
+
+
+def measure_harness() -> list[dict[str, Any]]:
+    """A workload through the lab, in turns with the same scripts under bare pgbench."""
+    with _prepared() as (database, load), tempfile.TemporaryDirectory() as folder:
+        store, run = Measurements(Path(folder)), Run.of(database, "bench", "bench")
+        turns = [
+            (loads.measure(database, load, store, run).run["tps"], _bare(database, load))
+            for _ in range(ROUNDS)
+        ]
+    return [_row("harness, transactions/s", turns, 0.95)]
+
+
+def measure_pooled() -> list[dict[str, Any]]:
+    """1,000 sessions through PgBouncer, in turns with as many direct ones as its pool has."""
+    if pgbouncer.program() is None:
+        return []
+    with _prepared() as (database, load), tempfile.TemporaryDirectory() as folder:
+        pooled = replace(load, sessions=1000, through="pgbouncer", pool=load.sessions)
+        turns = [
+            (_tps(database, pooled, folder), _tps(database, load, folder)) for _ in range(ROUNDS)
+        ]
+    return [_row("pooled_1000, transactions/s", turns, 0.75)]
+
+
+def measure_log_ingest() -> list[dict[str, Any]]:
+    """Lines of raw logs a second, into the rows that percentiles are made of."""
+    load = replace(_load({}), scripts=_load({}).scripts[:5])
+    with tempfile.TemporaryDirectory() as folder, duck() as db:
+        log = Path(folder) / "log"
+        now = int(time.time())
+        lines = (
+            f"{n % 16} {n // 16 + 2} {n % 9973} {n % 5} {now} {n % 10**6} 0\n" for n in range(LINES)
+        )
+        log.with_suffix(".0.1").write_text("".join(lines), "utf-8")
+        began = time.perf_counter()
+        loads._read_log(db, load, Driven(now - 1.0, now + 2.0), log)
+        loads._operations(db, load)
+        took = time.perf_counter() - began
+        assert db.execute("select count(*) from rows").fetchone() == (LINES,)
+    return [
+        {
+            "name": "log_ingest, lines/s",
+            "ours": round(LINES / took),
+            "reference": "1,000,000",
+            "ratio": LINES / took / 1e6,
+            "goal": ">= 1",
+        }
+    ]
+
+
+def _load(variables: dict[str, int]) -> Load:
+    """The workload by as many sessions as are ideal here."""
+    workload = replace(Workload.read("tenant_isolation", "challenge"), seconds=SECONDS, warmup=1.0)
+    return workload.load("direct_16", variables)
+
+
+@contextmanager
+def _prepared() -> Iterator[tuple[Database, Load]]:
+    """A clone of the filled database, with what the scripts lean on."""
+    current = settings.load()
+    original = servers.oltp(current)
+    build.ensure(original)
+    sample_data.ensure(original, current.scale, seed=1)
+    with (
+        databases.temporary(original, original) as database,
+        scratch.made(database, tenants=100, targets=500) as maker,
+    ):
+        scratch.make_campaigns(database, "bench")
+        yield database, _load(scratch.define_lookups(maker))
+
+
+def _tps(database: Database, load: Load, folder: str) -> float:
+    """Transactions/s, from the raw logs."""
+    with tempfile.TemporaryDirectory(dir=folder) as own, duck() as db:
+        log = Path(own) / "log"
+        driven = drive(database, load, log)
+        assert driven.failure is None, driven.failure
+        loads._read_log(db, load, driven, log)
+        (count,) = db.execute("select count(*) from rows").fetchone() or (0,)
+    return count / (driven.ended - driven.began)
+
+
+def _bare(database: Database, load: Load) -> float:
+    """Transactions/s that pgbench says of itself, with nothing beside it and no log."""
+    command = [
+        argument
+        for argument in load.command(Path())
+        if not argument.startswith(("--log", "--time", "--progress"))
+    ]
+    with processes.spawn(
+        database.server.settings,
+        [*command, f"--time={SECONDS:.0f}"],
+        limit=_LIMIT,
+        environment={**database.environment(load.role), "LC_ALL": "C"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as child:
+        said, _ = child.communicate(timeout=_LIMIT)
+    (found,) = re.findall(r"^tps = ([\d.]+)", said, re.MULTILINE)
+    return float(found)
+
+
+def _row(name: str, turns: list[tuple[float, float]], goal: float) -> dict[str, Any]:
+    """The median of the turns' ratios."""
+    return {
+        "name": name,
+        "ours": round(statistics.median(ours for ours, _ in turns)),
+        "reference": round(statistics.median(theirs for _, theirs in turns)),
+        "ratio": statistics.median(ours / theirs for ours, theirs in turns),
+        "goal": f">= {goal}",
+        "detail": "; ".join(f"{ours:.0f} against {theirs:.0f}" for ours, theirs in turns),
+    }
