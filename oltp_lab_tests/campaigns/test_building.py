@@ -1,5 +1,6 @@
 """Leads, templates, steps and who is enrolled: what is made once, numbered, or refused."""
 
+import re
 import uuid
 from datetime import timedelta
 from typing import LiteralString
@@ -207,9 +208,22 @@ def test_steps_hang_together(world: Outreach) -> None:
     assert other
 
 
-def test_a_campaign_needs_a_time_zone_that_exists(world: Outreach) -> None:
-    with pytest.raises(psycopg.errors.InvalidParameterValue, match="no time zone Middle-earth"):
-        world.do("create_campaign", world.tenant(), "Hello", "Middle-earth")
+@pytest.mark.parametrize(
+    "zone", ["Middle-earth", "Middle/Earth", "Europe/Berlin5", "Foo5", "CEST", "<+03>-3", "", "/"]
+)
+def test_a_campaign_needs_a_time_zone_that_exists(world: Outreach, zone: str) -> None:
+    """What PostgreSQL takes for a zone beside (abbreviations, POSIX rules) is none."""
+    with pytest.raises(
+        psycopg.errors.InvalidParameterValue, match=f'time zone "?{re.escape(zone)}'
+    ):
+        world.do("create_campaign", world.tenant(), "Hello", zone)
+
+
+def test_every_time_zone_will_do(world: Outreach) -> None:
+    tenant = world.tenant("scale")
+    zones = [row["name"] for row in world.rows("select name from pg_timezone_names order by name")]
+    for zone in [*zones[::20], "UTC", "Etc/GMT+5", "America/Port-au-Prince", "EST5EDT"]:
+        assert world.do("create_campaign", tenant, "Hello", zone)[1] is None, zone
 
 
 def test_the_progress_counts_who_is_where(world: Outreach) -> None:

@@ -59,16 +59,14 @@ where x.outcome = 'sent' and x.began > w.seen_at;
 -- name: executed_while_paused
 -- Begun after everybody could see the pause, and ended before anybody began to start the campaign again.
 select 'a step of a paused campaign was executed', c.tenant_id, e.campaign_id, c.step_id, w.seen_at, x.began
-from scratch_load.witnessed w
-join scratch_load.campaigns p on p.campaign_id = w.id
-join scratch_load.senders s on s.sender = p.sender
-join campaigns.enrollments e on e.tenant_id = s.tenant_id and e.campaign_id = w.id
-join scratch_load.claims c on c.tenant_id = e.tenant_id and c.enrollment_id = e.id
-join scratch_load.executions x on x.turn = c.turn and x.place = c.place
+from scratch_load.executions x
+join scratch_load.claims c using (turn, place)
+join campaigns.enrollments e on e.tenant_id = c.tenant_id and e.id = c.enrollment_id
+join scratch_load.witnessed w on w.id = e.campaign_id
 cross join lateral (
     select coalesce(min(o.created_at), 'infinity') as at
     from integration.outbox o
-    where o.tenant_id = s.tenant_id and o.topic = 'campaign.running' and o.created_at > w.since
+    where o.tenant_id = c.tenant_id and o.topic = 'campaign.running' and o.created_at > w.since
         and o.payload ->> 'campaign_id' = w.id::text
 ) as started
 where w.what = 'paused' and x.outcome in ('sent', 'passed') and x.began > w.seen_at and x.ended < started.at;
@@ -151,10 +149,11 @@ from (
 where executed_at < before + minimum_gap;
 
 -- name: gone_are_stopped
-select 'a lead that is gone is still on its way', e.tenant_id, e.campaign_id, e.lead_id, l.status
-from scratch_load.senders s
-join campaigns.leads l using (tenant_id)
-join campaigns.enrollments e on e.tenant_id = l.tenant_id and e.lead_id = l.id
+select 'a lead that is gone is still on its way', l.tenant_id, e.campaign_id, l.id, l.status
+from scratch_load.people p  -- who was enrolled before; who is enrolled meanwhile is stopped when a step is due
+join scratch_load.senders s using (sender)
+join campaigns.leads l on l.tenant_id = s.tenant_id and l.id = p.lead_id
+join campaigns.enrollments e on e.tenant_id = s.tenant_id and e.id = p.enrollment_id
 where l.status in ('unsubscribed', 'bounced', 'complained') and e.status = 'active';
 
 -- name: on_the_way

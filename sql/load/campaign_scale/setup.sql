@@ -218,7 +218,7 @@ select tenant_id, template_id, 1, 'Load run', 'templates/' || template_id from s
 insert into campaigns.campaigns (tenant_id, id, name, status, external_id, window_start, window_end, window_days, daily_cap,
                                  started_at, created_at, updated_at)
 select tenant_id, campaign_id, 'Load run', 'running', 'load:' || %(run_id)s || ' ' || campaign, '00:00', '24:00',
-       '{1,2,3,4,5,6,7}', case when mod(campaign, 10) = 9 then 5 end, at - interval '4 days', at - interval '5 days',
+       '{1,2,3,4,5,6,7}', case when mod(campaign, 10) = 9 then 1 + mod(campaign, 3) end, at - interval '4 days', at - interval '5 days',
        at - interval '4 days'
 from scratch_load.campaigns join scratch_load.senders using (sender), scratch_load.clock() as at;
 insert into campaigns.steps (tenant_id, id, campaign_id, position, kind, parent_id, branch, template_id, delay)
@@ -284,7 +284,7 @@ from mails m join campaigns.template_versions v on v.tenant_id = m.tenant_id and
 insert into campaigns.events (tenant_id, campaign_id, lead_id, step_id, email_account_id, kind, occurred_at)
 select m.tenant_id, m.campaign_id, m.lead_id, m.step_id, m.email_account_id, happened.kind, m.at + happened.after
 from mails m
-join (values (60, 'sent', interval '0'), (60, 'delivered', '1 minute'), (30, 'opened', '3 hours'), (10, 'clicked', '4 hours'))
+join (values (60, 'sent', interval '0'), (30, 'opened', '3 hours'), (10, 'clicked', '4 hours'))
     as happened (below, kind, after) on m.draw < happened.below;
 insert into infrastructure.daily_sends (tenant_id, email_account_id, day, sent)
 select tenant_id, email_account_id, (at at time zone 'UTC')::date, count(*)
