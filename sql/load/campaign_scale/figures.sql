@@ -73,7 +73,7 @@ where t.relid in (
     'campaigns.step_executions'::regclass, 'infrastructure.daily_sends'::regclass,
     'infrastructure.email_accounts'::regclass, 'billing.usage_counters'::regclass);
 
--- name: wal
+-- name: wal (administrator)
 -- What the arm wrote in all; that of a step alone is in the measurement table statements, at the one that calls
 -- scratch_load.execute.
 select 'bytes', pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0');
