@@ -1,4 +1,4 @@
--- A campaign is made with its sequence, twenty leads are enrolled, and it starts; or the plan has no room.
+-- A campaign is made with its sequence, three leads are enrolled, and it starts; or the plan has no room.
 \set person random(1, :leads)
 begin;
 select lab.enter_tenant(scratch_load.sender_of(:person));
@@ -15,7 +15,7 @@ select campaigns.add_condition(:tenant_id::uuid, :asks::uuid, 'opened', days => 
 select campaigns.add_step(:tenant_id::uuid, :campaign_id::uuid, 'action', '1 second', :asks::uuid, 'yes', :template_id::uuid);
 select campaigns.add_step(:tenant_id::uuid, :campaign_id::uuid, 'action', '1 second', :asks::uuid, 'no', :template_id::uuid);
 select campaigns.enroll_leads(:tenant_id::uuid, :campaign_id::uuid, array(
-    select id from campaigns.leads where tenant_id = :tenant_id::uuid and id >= scratch_load.lead(:person) order by id limit 20
+    select id from campaigns.leads where tenant_id = :tenant_id::uuid and id >= scratch_load.lead(:person) order by id limit 3
 ), scratch_load.clock());
 select campaigns.start_campaign(:tenant_id::uuid, :campaign_id::uuid, scratch_load.clock());
 \endif
