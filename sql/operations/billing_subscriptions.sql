@@ -215,14 +215,23 @@ begin
     elsif s.period_end <= at then
         raise exception 'the period of subscription % has ended and is about to be renewed', s.id
             using errcode = 'object_not_in_prerequisite_state';
-    elsif s.period_start > at then
-        raise exception 'subscription % cannot be changed before its period begins', s.id
-            using errcode = 'invalid_parameter_value';
     end if;
 end
 $$;
 comment on function billing.require_changeable(billing.subscriptions, timestamptz) is
     'lab_app: raises, and says why, unless a subscription can be changed now.';
+
+create function billing.time_of_change(s billing.subscriptions, at timestamptz) returns timestamptz
+    language plpgsql stable
+    set search_path = pg_catalog
+as $$
+begin
+    return greatest(at, (select max(c.occurred_at) from billing.subscription_changes c
+                         where c.tenant_id = s.tenant_id and c.subscription_id = s.id));
+end
+$$;
+comment on function billing.time_of_change(billing.subscriptions, timestamptz) is
+    'lab_app: when a change of a locked subscription counts: not before the last one, which may have begun later and come first.';
 
 create function billing.change_plan(tenant uuid, plan text, new_period text default null,
         at timestamptz default now(), out effective_at timestamptz, out invoice_id uuid)
@@ -237,6 +246,7 @@ declare
     climb integer;
     price text;
 begin
+    at := billing.time_of_change(s, at);
     perform billing.require_changeable(s, at);
     select new.rank - old.rank, p.key into climb, price
     from billing.products new
@@ -270,6 +280,7 @@ declare
     s constant billing.subscriptions := billing.lock_subscription(tenant);
     item billing.subscription_items;
 begin
+    at := billing.time_of_change(s, at);
     perform billing.require_changeable(s, at);
     perform from billing.products p where p.key = add_on and p.kind = 'add_on';
     if not found or wanted < 0 or wanted is null then
@@ -299,6 +310,7 @@ as $$
 declare
     s constant billing.subscriptions := billing.lock_subscription(tenant);
 begin
+    at := billing.time_of_change(s, at);
     if not at_period_end then
         perform billing.move_subscription(tenant, s.id, 'canceled', at);
         return;
@@ -342,6 +354,7 @@ grant execute on function billing.lock_subscription(uuid), billing.note_change(u
     billing.change_now(billing.subscriptions, text, integer, text, text, timestamptz),
     billing.change_later(billing.subscriptions, uuid, text, integer, timestamptz),
     billing.require_changeable(billing.subscriptions, timestamptz),
+    billing.time_of_change(billing.subscriptions, timestamptz),
     billing.change_plan(uuid, text, text, timestamptz), billing.set_add_on(uuid, text, integer, timestamptz),
     billing.cancel_subscription(uuid, boolean, timestamptz), billing.set_payment_method(uuid, text, timestamptz)
     to lab_app, lab_platform;

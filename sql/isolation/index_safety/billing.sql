@@ -85,6 +85,11 @@ select billing.require_changeable(s, s.period_start)
 from billing.subscriptions s
 where s.tenant_id = lab.current_tenant() and s.ended_at is null;
 
+-- name: time_of_change
+select billing.time_of_change(s, s.period_start)
+from billing.subscriptions s
+where s.tenant_id = lab.current_tenant() and s.ended_at is null;
+
 -- name: change_now
 select billing.change_now(s, 'enterprise', 1, 'month', 'plan', s.period_start + interval '1 day')
 from billing.subscriptions s
