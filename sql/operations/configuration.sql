@@ -350,7 +350,9 @@ declare
     chosen text;
     target bigint;
 begin
-    if not configuration.flag_enabled(tenant, acting_user, flag_key) then
+    -- Few flags have variants, and to look costs less than to decide.
+    if not exists (select from configuration.flag_variants v where v.flag_key = flag_variant.flag_key)
+       or not configuration.flag_enabled(tenant, acting_user, flag_key) then
         return 'disabled';
     end if;
     chosen := coalesce(
