@@ -19,7 +19,9 @@ def test_it_runs_and_leaves_nothing(seeded: Database, store: Measurements, run: 
     calls = slices.run_evenly(seeded, WORKLOAD, store, run)
     assert min(calls.values()) > 0
     figures = store.read("select query, figure, value, rise from load_figures").to_dict("records")
-    outcomes = Counter({row["figure"]: row["rise"] for row in figures if row["query"] == "outcomes"})
+    outcomes = Counter(
+        {row["figure"]: row["rise"] for row in figures if row["query"] == "outcomes"}
+    )
     assert outcomes["consume leads: granted"] > 0
     assert outcomes["consume leads: limit_reached"] > 0, "the edge was reached"
     assert outcomes["consume emails_per_month: granted"] > 0

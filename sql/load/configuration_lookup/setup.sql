@@ -115,7 +115,7 @@ select n, m.id from generate_series(1, %(accounts)s) as n join made m on m.id = 
 -- name: users
 with made as (
     insert into users.users (id, name, email)
-    select scratch_load.member(n, m), 'Load ' || n || ' ' || m, 'user-' || n || '-' || m || '@load.example'
+    select scratch_load.member(n, m), 'Load ' || n || ' ' || m, scratch_load.member(n, m) || '@load.example'
     from generate_series(1, %(accounts)s) as n, generate_series(1, 4) as m
     returning id, email
 )
@@ -152,7 +152,8 @@ select tenant_id, id, 'first@' || name, 'google' from named;
 -- name: segments
 insert into configuration.segments (key, description, plans, roles) values
     ('load_growing', 'Tenants of a load run that grow.', '{growth,scale}', null),
-    ('load_owners', 'Owners in a load run.', null, '{owner}');
+    ('load_owners', 'Owners in a load run.', null, '{owner}')
+on conflict do nothing;  -- a killed run has left them
 
 -- name: flags
 select configuration.create_flag(
