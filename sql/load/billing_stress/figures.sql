@@ -11,7 +11,7 @@ select c.kind, count(*)::float8
 from billing.subscription_changes c join scratch_load.accounts a using (tenant_id)
 group by c.kind;
 
--- name: limits
+-- name: limits (administrator)
 -- A check is one update in place: how many were not, by pg_stat_user_tables of the whole database.
 select 'counter_updates', n_tup_upd::float8 from pg_stat_user_tables where relid = 'billing.usage_counters'::regclass
 union all

@@ -4,14 +4,14 @@
 -- Answers and refusals by operation.
 select operation || ': ' || outcome, sum(calls)::float8 from scratch_load.outcomes group by operation, outcome;
 
--- name: lookups
+-- name: lookups (administrator)
 -- A flag is looked up by its key: what was read by scanning instead, in the whole database.
 select relname || '_' || how, value::float8
 from pg_stat_user_tables
 cross join lateral (values ('scans', seq_scan), ('index_scans', idx_scan)) as read (how, value)
 where schemaname = 'configuration' and relname in ('feature_flags', 'settings', 'policies');
 
--- name: changes
+-- name: changes (administrator)
 -- Of tables that every look-up reads: updates, those that left the indexes alone, and what vacuum has yet to clear.
 select relname || '_' || what, value::float8
 from pg_stat_user_tables
