@@ -48,15 +48,22 @@ def calls() -> dict[str, LiteralString]:
 def scripts() -> dict[str, tuple[list[str], list[str]]]:
     """The statements of the load scripts under row level security, by file.
 
-    Those of the application, and those of the platform, which always have a filter.
+    Those of the application, and those of the platform, which always have a filter. Scripts that
+    draw anything else than tenants and their rows need a workload's own setup, and are left out:
+    the operations that they call are not.
     """
     found = {}
     for path in sorted(sql.path("load").rglob("*.sql")):
-        if _PIPELINE.search(path.read_text("utf-8")) and path.stem != _UNGUARDED:
+        if path.stem != _UNGUARDED and _leans_on_scratch(path.read_text("utf-8")):
             filtered = path.with_stem(_SAME_WITH_FILTER.get(path.stem, path.stem))
             pair = (_statements(path.read_text("utf-8")), _statements(filtered.read_text("utf-8")))
             found[str(path.relative_to(sql.ROOT))] = pair
     return found
+
+
+def _leans_on_scratch(script: str) -> bool:
+    pipeline = _PIPELINE.search(script)
+    return pipeline is not None and _DRAW.keys() >= set(_VARIABLE.findall(pipeline[1]))
 
 
 def _statements(script: str) -> list[str]:
