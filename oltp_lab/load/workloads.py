@@ -214,6 +214,7 @@ def _slice(database: Database, workload: Workload, run: Run) -> Iterator[Steps]:
     """What the run has of its own to work on, as long as it lasts."""
     own = {"run_id": run.run_id, "tenants": workload.tenants, "targets": workload.targets}
     steps = Steps(database, workload.folder, {**workload.sizes, **own})
+    steps.tear_down()  # what a killed run has left
     try:
         steps.set_up()
         yield steps

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from oltp_lab.errors import LabError
-from oltp_lab.load import assets, workloads
+from oltp_lab.load import checks, workloads
 from oltp_lab.load.workloads import Arm, Workload
 from oltp_lab.measuring.loads import Outcome
 from oltp_lab.measuring.store import Measurements, Run
@@ -60,7 +60,7 @@ select 'too many: ' || n from scratch_load.counts where n > %(most)s;
 """,
     "teardown.sql": """
 -- name: gone (administrator)
-drop table public.kept;
+drop table if exists public.kept;
 """,
 }
 
@@ -143,10 +143,10 @@ def test_what_does_not_hold_is_named(play: Play, folder: Path, store: Measuremen
     assert rows.loc["nobody_else", "violations"] > 0
     assert rows.loc["nobody_else", "first"] == "x, counted"
     assert "division by zero" in rows.loc["cannot_be_asked", "first"]
-    check = assets._invariants_hold("counting")
+    check = checks._invariants_hold("counting")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(assets.MeasurementsResource, "store", lambda _: store)
-        result = check(assets.MeasurementsResource())
+        patch.setattr(checks.MeasurementsResource, "store", lambda _: store)
+        result = check(checks.MeasurementsResource())
     assert isinstance(result, dg.AssetCheckResult)
     assert not result.passed
     told = result.description or ""
