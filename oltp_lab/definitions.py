@@ -11,7 +11,7 @@ from oltp_lab.isolation.assets import assets as isolation_assets
 from oltp_lab.isolation.attacks.checks import checks as isolation_checks
 from oltp_lab.isolation.resource import IsolationSubject
 from oltp_lab.load.assets import assets as load_assets
-from oltp_lab.load.assets import checks as load_checks
+from oltp_lab.load.checks import checks as load_checks
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
 from oltp_lab.sample_data.assets import assets as sample_data_assets
 from oltp_lab.sample_data.checks import checks as sample_data_checks

@@ -1,4 +1,4 @@
-"""What Dagster sees of load: the workloads, their checks, and what row level security costs."""
+"""What Dagster sees of load: the workloads, and what row level security costs."""
 
 import re
 from dataclasses import replace
@@ -9,15 +9,12 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from oltp_lab import catalog, sql
+from oltp_lab.load import pages, workloads
 from oltp_lab.load import rls_cost as comparison
-from oltp_lab.load import workloads
 from oltp_lab.load.workloads import Workload
-from oltp_lab.measuring import markdown, plots
-from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.resources.shown import shown
 
-_QUERIES = "load/queries.sql"
 _COMMON: dict[str, Any] = {
     "key_prefix": "load",
     "group_name": "load",
@@ -95,30 +92,9 @@ def _workload(name: str) -> Any:
             told = Workload.read(name, scale.value()).told(**config.model_dump())
             for outcome in workloads.execute(database, told, store, run):
                 context.log.info("%s", outcome)
-        return dg.MaterializeResult(metadata=_shown(store, run, name))
+        return dg.MaterializeResult(metadata=pages.workload(store, run, name))
 
     return workload
-
-
-def _shown(store: Measurements, run: Run, workload: str) -> dict[str, Any]:
-    """What the asset's page shows of a run."""
-    asked = {"run_id": run.run_id, "workload": workload}
-    queries = sql.queries(_QUERIES)
-    arms, operations = (store.read(queries[name], asked) for name in ("arms", "operations"))
-    metadata = {
-        "arms": dg.MetadataValue.md(markdown.frame(arms)),
-        "operations": dg.MetadataValue.md(markdown.frame(operations)),
-        "latency": dg.MetadataValue.md(markdown.image(plots.latencies(operations), "Latency")),
-        **_floats(arms, "tps_{arm}", "tps"),
-        **_floats(arms, "server_cpu_percent_{arm}", "server_cpu_percent"),
-        **_floats(arms, "server_memory_mb_{arm}", "server_memory_mb"),
-        **_floats(operations, "p95_ms_{arm}_{operation}", "p95_ms"),
-    }
-    if "load_figures" in store.tables():
-        figures = store.read(queries["figures"], asked)
-        metadata["figures"] = dg.MetadataValue.md(markdown.frame(figures))
-        metadata |= _floats(figures, "{figure}_{arm}", "value")
-    return metadata
 
 
 @dg.asset(
@@ -140,84 +116,7 @@ def rls_cost(
     run = measurements.run(context, database, scale.value())
     experiment = replace(comparison.Experiment.read(scale.value()), **config.given())
     variants = pd.DataFrame(comparison.execute(database, experiment, store, run))
-    compared = variants.query("verdict != @comparison.NOISE")
-    shown = variants.drop(columns=["experiment", "baseline", "plan"])
-    return dg.MaterializeResult(
-        metadata={
-            "variants": dg.MetadataValue.md(markdown.frame(shown)),
-            "ratios": dg.MetadataValue.md(markdown.image(plots.ratios(variants), "Ratios")),
-            **_floats(compared, "{operation}_{variant}", "ratio"),
-            "noise": max(float(noise) for noise in variants["noise"]),
-        }
-    )
+    return dg.MaterializeResult(metadata=pages.rls_cost(variants))
 
 
-def _no_failed_sessions(workload: str) -> dg.AssetChecksDefinition:
-    """The check that the newest run of a workload is whole."""
-
-    @dg.asset_check(
-        asset=dg.AssetKey(["load", workload]),
-        blocking=True,
-        description="No session was aborted, by a broken assertion of isolation or otherwise, and "
-        "every arm that can run here ran to its end.",
-    )
-    def no_failed_sessions(measurements: MeasurementsResource) -> dg.AssetCheckResult:
-        broken = (
-            measurements.store()
-            .read(sql.queries(_QUERIES)["broken"], {"workload": workload})
-            .to_dict("records")
-        )
-        return dg.AssetCheckResult(
-            passed=not broken,
-            severity=dg.AssetCheckSeverity.ERROR,
-            description="; ".join(f"{row['arm']}: {row['failure']}" for row in broken) or None,
-            metadata={
-                "broken_arms": len(broken),
-                "aborted_sessions": sum(row["aborted"] for row in broken),
-            },
-        )
-
-    return no_failed_sessions
-
-
-def _invariants_hold(workload: str) -> dg.AssetChecksDefinition:
-    """The check that what must hold after a workload's newest run does."""
-
-    @dg.asset_check(
-        asset=dg.AssetKey(["load", workload]),
-        blocking=True,
-        description="What must hold after the load does: " + ", ".join(
-            name.replace("_", " ") for name in sql.queries(f"load/{workload}/invariants.sql")
-        ),
-    )  # fmt: skip
-    def invariants_hold(measurements: MeasurementsResource) -> dg.AssetCheckResult:
-        judged = measurements.store().read(
-            sql.queries(_QUERIES)["invariants"], {"workload": workload}
-        )
-        broken = judged.query("broken").to_dict("records")
-        return dg.AssetCheckResult(
-            passed=not broken and len(judged) > 0,
-            severity=dg.AssetCheckSeverity.ERROR,
-            description="; ".join(f"{row['invariant']}: {row['told']}" for row in broken) or None,
-            metadata={"invariants": len(judged), "broken": len(broken)},
-        )
-
-    return invariants_hold
-
-
-def _floats(frame: pd.DataFrame, name: str, column: str) -> dict[str, float]:
-    """A figure a row, which Dagster plots over runs; what was not measured is left out."""
-    measured = frame.dropna(subset=[column]).to_dict("records")
-    return {name.format(**row): float(row[column]) for row in measured}
-
-
-_names = workloads.discovered()
-assets = [*map(_workload, _names), rls_cost]
-checks = [
-    *map(_no_failed_sessions, _names),
-    *(
-        _invariants_hold(name)
-        for name in _names
-        if sql.path(f"load/{name}/invariants.sql").exists()
-    ),
-]
+assets = [*map(_workload, workloads.discovered()), rls_cost]

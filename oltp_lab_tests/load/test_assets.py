@@ -4,7 +4,8 @@ import dagster as dg
 import pytest
 
 from oltp_lab import servers, settings
-from oltp_lab.load.assets import LoadConfig, assets, checks
+from oltp_lab.load.assets import LoadConfig, assets
+from oltp_lab.load.checks import checks
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale
 from oltp_lab.servers import Database
 

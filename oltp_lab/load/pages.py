@@ -1,0 +1,51 @@
+"""What the pages of the load stage's assets show, as Dagster metadata."""
+
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from oltp_lab import sql
+from oltp_lab.measuring import markdown, plots
+from oltp_lab.measuring.store import Measurements, Run
+
+QUERIES = "load/queries.sql"
+
+
+def workload(store: Measurements, run: Run, name: str) -> dict[str, Any]:
+    """What is shown of a workload's run."""
+    asked = {"run_id": run.run_id, "workload": name}
+    queries = sql.queries(QUERIES)
+    arms, operations = (store.read(queries[name], asked) for name in ("arms", "operations"))
+    metadata = {
+        "arms": dg.MetadataValue.md(markdown.frame(arms)),
+        "operations": dg.MetadataValue.md(markdown.frame(operations)),
+        "latency": dg.MetadataValue.md(markdown.image(plots.latencies(operations), "Latency")),
+        **_floats(arms, "tps_{arm}", "tps"),
+        **_floats(arms, "server_cpu_percent_{arm}", "server_cpu_percent"),
+        **_floats(arms, "server_memory_mb_{arm}", "server_memory_mb"),
+        **_floats(operations, "p95_ms_{arm}_{operation}", "p95_ms"),
+    }
+    if "load_figures" in store.tables():
+        figures = store.read(queries["figures"], asked)
+        metadata["figures"] = dg.MetadataValue.md(markdown.frame(figures))
+        metadata |= _floats(figures, "{figure}_{arm}", "value")
+    return metadata
+
+
+def rls_cost(variants: pd.DataFrame) -> dict[str, Any]:
+    """What is shown of the comparison."""
+    compared = variants.query("verdict != @comparison.NOISE")
+    shown = variants.drop(columns=["experiment", "baseline", "plan"])
+    return {
+        "variants": dg.MetadataValue.md(markdown.frame(shown)),
+        "ratios": dg.MetadataValue.md(markdown.image(plots.ratios(variants), "Ratios")),
+        **_floats(compared, "{operation}_{variant}", "ratio"),
+        "noise": max(float(noise) for noise in variants["noise"]),
+    }
+
+
+def _floats(frame: pd.DataFrame, name: str, column: str) -> dict[str, float]:
+    """A figure a row, which Dagster plots over runs; what was not measured is left out."""
+    measured = frame.dropna(subset=[column]).to_dict("records")
+    return {name.format(**row): float(row[column]) for row in measured}
