@@ -6,6 +6,7 @@ import dagster as dg
 import pandas as pd
 
 from oltp_lab import sql
+from oltp_lab.load.rls_cost import NOISE
 from oltp_lab.measuring import markdown, plots
 from oltp_lab.measuring.store import Measurements, Run
 
@@ -35,7 +36,7 @@ def workload(store: Measurements, run: Run, name: str) -> dict[str, Any]:
 
 def rls_cost(variants: pd.DataFrame) -> dict[str, Any]:
     """What is shown of the comparison."""
-    compared = variants.query("verdict != @comparison.NOISE")
+    compared = variants[variants["verdict"] != NOISE]
     shown = variants.drop(columns=["experiment", "baseline", "plan"])
     return {
         "variants": dg.MetadataValue.md(markdown.frame(shown)),
