@@ -48,8 +48,7 @@ select
     invariant,
     coalesce(violations > 0, true) as broken,
     case
-        when violations is null then first
-        when violations = 1 then first
+        when coalesce(violations, 1) = 1 then first::varchar  -- of no type where all hold
         when violations > 1 then format('{} ({:,} in all)', first, violations)
     end as told
 from load_invariants
