@@ -56,12 +56,31 @@ def measure(database: Database, load: Load, store: Measurements, run: Run) -> Ou
 
     Written are load_runs, load_operations, transactions, resource_samples, wait_samples,
     pool_samples, server_counters and statements. A broken run is not ``complete``, and has a
-    ``failure``; its figures are of what it did until then.
+    ``failure``; its figures are of what it did until then. So is one that is cancelled, before the
+    exception goes its way.
     Raises LabError for sessions that do not fit, before anything is started.
     """
-    with tempfile.TemporaryDirectory(prefix="oltp_lab-") as folder, duck() as db:
+    driven = Driven()
+    with tempfile.TemporaryDirectory(prefix="oltp_lab-") as folder:
         log = Path(folder) / "log"
-        driven = drive(database, load, log)
+        try:
+            drive(database, load, log, driven)
+        except BaseException as error:
+            if driven.started:
+                driven.failure = driven.failure or f"{load.arm}: {_told(error)}"
+                _stored(load, driven, log, store, run)
+            raise
+        return _stored(load, driven, log, store, run)
+
+
+def _told(error: BaseException) -> str:
+    """In words: what is no error ended the run from outside."""
+    return str(error) if isinstance(error, Exception) else "cancelled"
+
+
+def _stored(load: Load, driven: Driven, log: Path, store: Measurements, run: Run) -> Outcome:
+    """Figure it out from its raw logs, and store it."""
+    with duck() as db:
         _read_log(db, load, driven, log)
         operations = _operations(db, load)
         row = _run_row(load, driven, operations)

@@ -20,6 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+import psycopg
+
 from oltp_lab import sql
 from oltp_lab.errors import LabError
 from oltp_lab.measuring import pooled
@@ -163,8 +165,12 @@ class Load:
 
 @dataclass
 class Driven:
-    """What came of it: the window (``time.time()``), samples, and why it broke, if it did."""
+    """What came of it: the window (``time.time()``), samples, and why it broke, if it did.
 
+    ``started`` says whether there was a session at all.
+    """
+
+    started: bool = False
     began: float = 0.0
     ended: float = 0.0
     aborted: int = 0
@@ -220,20 +226,21 @@ def check_room(database: Database, sessions: int, connections: int | None = None
         )
 
 
-def drive(database: Database, load: Load, log: Path) -> Driven:
+def drive(database: Database, load: Load, log: Path, driven: Driven) -> None:
     """Run pgbench and sample beside it; its raw logs are left in files named ``log``.PART.* .
 
-    A run that breaks comes back with its ``failure``, and with whatever it did until then.
+    ``driven`` is filled in, also when the run breaks (``failure``) or is cancelled.
     Raises LabError, before anything is started, when the sessions are too many for this machine's
     open files or the server's connections, or there is no PgBouncer where one is asked for.
     """
     check_room(database, load.sessions, load.pool)
-    driven = Driven()
     with busy.busy(), counting(database, driven.samples), ExitStack() as stack:
         reach, pooler = stack.enter_context(_way(database, load))
+        parts = load.parts()
+        driven.started = True
         running = [
             stack.enter_context(_started(database, part, log.with_suffix(f".{number}"), reach))
-            for number, part in enumerate(load.parts())
+            for number, part in enumerate(parts)
         ]
         _attend(database, load, running, driven, pooler)
         for number, process in enumerate(running):
@@ -242,7 +249,6 @@ def drive(database: Database, load: Load, log: Path) -> Driven:
     driven.samples.forget_before(driven.began)
     if driven.failure is None and driven.samples.errors:
         driven.failure = driven.samples.errors[0]
-    return driven
 
 
 @contextmanager
@@ -275,11 +281,16 @@ def _attend(
             driven.failure = f"{load.sessions} sessions took over {CONNECT_LIMIT:.0f} s to connect"
             return None
     clients = [process.child.pid for process in running]
-    with sampling(database, clients, driven.samples, pooler):
-        if not _any_ends(running, within=load.warmup):
-            driven.began = time.time()
-            _any_ends(running, within=load.seconds)
-            driven.ended = time.time()
+    try:
+        with sampling(database, clients, driven.samples, pooler):
+            if not _any_ends(running, within=load.warmup):
+                driven.began = time.time()
+                try:
+                    _any_ends(running, within=load.seconds)
+                finally:
+                    driven.ended = time.time()
+    except (psycopg.Error, LabError) as error:  # a server that died just now
+        driven.failure = f"the samplers could not connect: {str(error).splitlines()[0]}"
     return _end(running, driven)
 
 

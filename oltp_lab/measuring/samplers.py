@@ -115,6 +115,9 @@ def counting(database: Database, samples: Samples) -> Iterator[None]:
     except (psycopg.Error, LabError) as error:
         samples.errors.append(f"the server's counters could not be read: {error}")
         return
+    if any(after.counters.get(key, 0.0) < value for key, value in before.counters.items()):
+        samples.errors.append("the server's counters were reset meanwhile, as by a crash")
+        return
     for (source, name), value in after.counters.items():
         if (rise := value - before.counters.get((source, name), 0.0)) > 0:
             samples.server_counters.append({"source": source, "name": name, "rise": rise})

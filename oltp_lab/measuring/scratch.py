@@ -67,6 +67,15 @@ def define_lookups(maker: psycopg.Connection) -> dict[str, int]:
     return {"tenants": sizes[0], "targets": sizes[1]}
 
 
+def is_lost(maker: psycopg.Connection) -> bool:
+    """Has its maker's session ended from outside, as when the server died?"""
+    try:
+        maker.execute("select")
+    except psycopg.OperationalError:
+        return True
+    return False
+
+
 def checkpoint(maker: psycopg.Connection) -> None:
     """Write out what earlier work left dirty, if the administrator may."""
     with suppress(psycopg.errors.InsufficientPrivilege):

@@ -100,7 +100,8 @@ def _tps(database: Database, load: Load, folder: str) -> float:
     """Transactions/s, from the raw logs."""
     with tempfile.TemporaryDirectory(dir=folder) as own, duck() as db:
         log = Path(own) / "log"
-        driven = drive(database, load, log)
+        driven = Driven()
+        drive(database, load, log, driven)
         assert driven.failure is None, driven.failure
         loads._read_log(db, load, driven, log)
         (count,) = db.execute("select count(*) from rows").fetchone() or (0,)

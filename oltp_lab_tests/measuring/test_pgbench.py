@@ -1,11 +1,13 @@
 """Load runs on a real server: what is measured, and that a broken run says so and why."""
 
+import re
 import resource
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,12 @@ from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database
 
 Driver = Callable[..., Outcome]
+ENDED = """
+    select pg_terminate_backend(pid) from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()
+        and case when %(samplers)s then usename = current_user and query ~ 'wait_event'
+            else application_name = 'oltp_lab test' and backend_start < now() - interval '1.5 s' end
+"""
 
 
 @pytest.fixture
@@ -132,31 +140,54 @@ def test_sessions_that_cannot_connect(drive: Driver, database: Database) -> None
     assert "permission denied for database" in outcome.failure
 
 
-def test_sessions_that_are_ended_from_outside(drive: Driver, database: Database) -> None:
+@contextmanager
+def _ended_from_outside(database: Database, whose: str) -> Iterator[None]:
+    """Sessions of a load (``pgbench``) or of its samplers, a while after they began."""
+
     def terminate() -> None:
         deadline = time.monotonic() + 20
         with database.connect(autocommit=True) as connection:
             while time.monotonic() < deadline:
                 time.sleep(0.1)
-                done = connection.execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity "
-                    "where application_name = 'oltp_lab test' and datname = current_database() "
-                    "and backend_start < now() - interval '1.5 s'"
-                )
+                done = connection.execute(ENDED, {"samplers": whose == "samplers"})
                 if done.rowcount > 0:
                     return
 
     thread = threading.Thread(target=terminate)
     thread.start()
+    yield
+    thread.join()
+
+
+def test_sessions_that_are_ended_from_outside(drive: Driver, database: Database) -> None:
     # Long enough to be ended within: a query sent to a session that is just gone is reset, and the
     # reason goes unread.
-    outcome = drive({"any": "select pg_sleep(0.05);"}, seconds=10)
-    thread.join()
+    with _ended_from_outside(database, "pgbench"):
+        outcome = drive({"any": "select pg_sleep(0.05);"}, seconds=10)
     assert outcome.failure is not None
     assert "terminating connection" in outcome.failure
     assert outcome.run["seconds"] < 10
     assert not outcome.run["complete"]
     assert outcome.operations[0]["calls"] > 0, "what was measured until then is kept"
+
+
+def test_a_sampler_that_cannot_read_any_more(drive: Driver, database: Database) -> None:
+    with _ended_from_outside(database, "samplers"):
+        outcome = drive({"any": "select pg_sleep(0.05);"}, seconds=2.5)
+    assert re.match("the sampler of (waits|resources) failed: ", outcome.failure or "")
+    assert not outcome.run["complete"]
+    assert outcome.operations[0]["calls"] > 0
+
+
+def test_counters_that_were_reset_are_no_figures(
+    drive: Driver, database: Database, store: Measurements
+) -> None:
+    with database.connect(autocommit=True) as connection:
+        connection.execute("create function public.forget() returns void language sql "
+                           "security definer begin atomic select pg_stat_reset(); end")  # fmt: skip
+    outcome = drive({"any": "select public.forget();"}, sessions=1)
+    assert "counters were reset" in (outcome.failure or "")
+    assert "server_counters" not in store.tables()
 
 
 def test_failures_by_class_are_no_aborts(drive: Driver, database: Database) -> None:
