@@ -1,10 +1,12 @@
-"""What a load run must hold: that it is whole, and its workload's invariants."""
+"""What a load run must hold: that it is whole, and its workload's invariants; and a warning."""
 
 import dagster as dg
 
 from oltp_lab import sql
 from oltp_lab.load import workloads
+from oltp_lab.load.history import History
 from oltp_lab.load.pages import QUERIES
+from oltp_lab.measuring import markdown
 from oltp_lab.resources import MeasurementsResource
 
 
@@ -61,9 +63,33 @@ def _invariants_hold(workload: str) -> dg.AssetChecksDefinition:
     return invariants_hold
 
 
+def _no_slower(workload: str) -> dg.AssetChecksDefinition:
+    """The check, a warning only, that a workload's newest run is as fast as those before it."""
+
+    @dg.asset_check(
+        asset=dg.AssetKey(["load", workload]),
+        description="Each arm's throughput, as a ratio to a calibration right before it, is what "
+        "it was in the trailing runs on this machine.",
+    )
+    def no_slower_than_before(measurements: MeasurementsResource) -> dg.AssetCheckResult:
+        history = History.read(measurements.store(), workload)
+        return dg.AssetCheckResult(
+            passed=not history.slower,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=history.told,
+            metadata={
+                "slower_arms": len(history.slower),
+                "arms": dg.MetadataValue.md(markdown.frame(history.arms)),
+            },
+        )
+
+    return no_slower_than_before
+
+
 _names = workloads.discovered()
 checks = [
     *map(_no_failed_sessions, _names),
+    *map(_no_slower, _names),
     *(
         _invariants_hold(name)
         for name in _names

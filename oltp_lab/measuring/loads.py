@@ -8,6 +8,8 @@ from typing import Any
 import duckdb
 
 from oltp_lab import sql
+from oltp_lab.errors import LabError
+from oltp_lab.measuring import calibration
 from oltp_lab.measuring.pgbench import Driven, Load, drive
 from oltp_lab.measuring.store import Measurements, Run, duck
 from oltp_lab.servers import Database
@@ -63,6 +65,7 @@ def measure(database: Database, load: Load, store: Measurements, run: Run) -> Ou
     driven = Driven()
     with tempfile.TemporaryDirectory(prefix="oltp_lab-") as folder:
         log = Path(folder) / "log"
+        _calibrate(database, load, driven)
         try:
             drive(database, load, log, driven)
         except BaseException as error:
@@ -71,6 +74,15 @@ def measure(database: Database, load: Load, store: Measurements, run: Run) -> Ou
                 _stored(load, driven, log, store, run)
             raise
         return _stored(load, driven, log, store, run)
+
+
+def _calibrate(database: Database, load: Load, driven: Driven) -> None:
+    """See how fast the server is just now, if so short a load is worth the time."""
+    if load.seconds >= calibration.SHORTEST:
+        try:
+            driven.calibration_tps = calibration.measure(database)
+        except LabError as error:  # only comparisons with other days want it
+            driven.samples.skipped.append(error.message)
 
 
 def _told(error: BaseException) -> str:
@@ -177,6 +189,7 @@ def _run_row(load: Load, driven: Driven, operations: list[dict[str, Any]]) -> di
         "seconds": seconds,
         "warmup_seconds": load.warmup,
         "offered_tps": load.rate,
+        "calibration_tps": driven.calibration_tps,
         "transactions": calls,
         "tps": calls / seconds if seconds else None,
         "failed": sum(row["failures"] for row in operations),

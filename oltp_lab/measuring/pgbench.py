@@ -167,10 +167,12 @@ class Load:
 class Driven:
     """What came of it: the window (``time.time()``), samples, and why it broke, if it did.
 
-    ``started`` says whether there was a session at all.
+    ``started`` says whether there was a session at all; ``calibration_tps`` is how fast the server
+    was right before, by ``calibration``.
     """
 
     started: bool = False
+    calibration_tps: float | None = None
     began: float = 0.0
     ended: float = 0.0
     aborted: int = 0
