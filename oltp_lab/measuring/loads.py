@@ -131,8 +131,10 @@ def _named(load: Load) -> dict[str, Any]:
 
 
 def _read_log(db: duckdb.DuckDBPyConnection, load: Load, driven: Driven, log: Path) -> None:
-    """Make the table ``rows`` of the transactions that ended in the measured window."""
+    """Make the relation ``rows`` of the transactions that ended in the measured window."""
     queries = sql.queries(_QUERIES)
+    db.execute(queries["ended"])
+    db.execute(queries["load"], _named(load))
     db.execute(queries["rows"])
     first_client = 0
     for number, part in enumerate(load.parts()):
@@ -149,14 +151,11 @@ def _read_log(db: duckdb.DuckDBPyConnection, load: Load, driven: Driven, log: Pa
         db.execute(
             queries["transactions"],
             {
-                "workload": load.workload,
-                "arm": load.arm,
-                "sessions": load.sessions,
                 "operations": [script.operation for script in part.scripts],
                 "first_client": first_client,
                 "scheduled": load.rate is not None,
-                "began": driven.began,
-                "ended": driven.ended,
+                "began_us": round(1e6 * driven.began),
+                "ended_us": round(1e6 * driven.ended),
             },
         )
         first_client += part.sessions

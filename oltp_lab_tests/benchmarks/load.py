@@ -60,7 +60,7 @@ def measure_log_ingest() -> list[dict[str, Any]]:
         )
         log.with_suffix(".0.1").write_text("".join(lines), "utf-8")
         began = time.perf_counter()
-        loads._read_log(db, load, Driven(now - 1.0, now + 2.0), log)
+        loads._read_log(db, load, Driven(began=now - 1.0, ended=now + 2.0), log)
         loads._operations(db, load)
         took = time.perf_counter() - began
         assert db.execute("select count(*) from rows").fetchone() == (LINES,)

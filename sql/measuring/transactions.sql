@@ -1,39 +1,45 @@
 -- Runs in DuckDB: from pgbench's raw log lines to figures. Percentiles come from the raw rows.
 
--- name: rows
--- A row a transaction; "outcome" is ok or the class of the failure.
-create table rows (
-    workload        varchar,
-    arm             varchar,
-    sessions        integer,
+-- name: ended
+-- A row a transaction; "outcome" is ok or the class of the failure. What is the same for all of a run
+-- joins them only where they are kept, as a time that people read takes its place: both take as long as
+-- reading a log.
+create table ended (
     operation       varchar,
     client          integer,
-    ended_at        timestamptz,
+    ended_us        bigint,  -- since the epoch
     latency_us      bigint,
     outcome         varchar,
     schedule_lag_us bigint,
     retries         bigint,
     checkout_us     bigint   -- wait for a connection of the client's pool
 );
+-- Percentiles have no use for the order of a log, and without it all processors insert.
+set preserve_insertion_order = false;
+
+-- name: load
+create table load as select $workload as workload, $arm as arm, $sessions::integer as sessions;
+
+-- name: rows
+create view rows as
+select load.*, ended.* exclude (ended_us), make_timestamp(ended_us)::timestamptz as ended_at
+from load cross join ended;
 
 -- name: transactions
 -- Transactions of one process that ended in the measured window. A session's first one is left out: it
 -- waited for all others to connect, and filled its caches.
-insert into rows
+insert into ended
 select
-    $workload,
-    $arm,
-    $sessions,
     ($operations::varchar[])[lines.script + 1],
     $first_client + lines.client,
-    make_timestamp(lines.epoch_s * 1000000 + lines.epoch_us)::timestamptz,
+    lines.epoch_s * 1000000 + lines.epoch_us as ended_us,
     try_cast(lines.latency as bigint),
     case when try_cast(lines.latency as bigint) is null then lines.latency else 'ok' end,
     case when $scheduled then lines.extra_1 end,
     coalesce(case when $scheduled then lines.extra_2 else lines.extra_1 end, 0),
     lines.checkout
 from lines
-where lines.epoch_s + lines.epoch_us / 1e6 between $began and $ended and lines.transaction > 1;
+where ended_us between $began_us::bigint and $ended_us::bigint and lines.transaction > 1;
 
 -- name: operations
 -- One row an operation, also for one that never ran. p99 takes at least 10,000 transactions.
@@ -50,7 +56,7 @@ select
     count(*) filter (where latency_us > 1000 * $latency_limit_ms::double) as late,
     coalesce(sum(retries), 0)::bigint as retries
 from (select distinct unnest($operations::varchar[]) as operation) as asked
-left join rows using (operation)
+left join ended using (operation)
 group by operation
 order by list_position($operations::varchar[], operation);
 
@@ -59,7 +65,7 @@ order by list_position($operations::varchar[], operation);
 select
     quantile_cont(checkout_us, 0.50) / 1000 as checkout_p50_ms,
     quantile_cont(checkout_us, 0.95) / 1000 as checkout_p95_ms
-from rows;
+from ended;
 
 -- name: bucket_medians
 -- Median latency of every operation in each stretch of time, where each of them has enough calls.
