@@ -39,6 +39,12 @@ class LoadConfig(dg.Config):
     rate: float | None = Field(
         default=None, gt=0, le=1e6, description="Transactions/s to offer; without: a closed loop."
     )
+    latency_limit_ms: float | None = Field(
+        default=None,
+        gt=0,
+        le=600_000,
+        description="Of a rate: what would begin later than that is skipped, and counted.",
+    )
 
     @field_validator("sessions")
     @classmethod
