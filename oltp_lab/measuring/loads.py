@@ -70,7 +70,7 @@ def measure(database: Database, load: Load, store: Measurements, run: Run) -> Ou
             drive(database, load, log, driven)
         except BaseException as error:
             if driven.started:
-                driven.failure = driven.failure or f"{load.arm}: {_told(error)}"
+                driven.failure = f"{load.arm}: {_told(error)}"
                 _stored(load, driven, log, store, run)
             raise
         return _stored(load, driven, log, store, run)

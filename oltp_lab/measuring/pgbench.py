@@ -36,6 +36,8 @@ WAYS = ("direct", "pgbouncer", "psycopg_pool")
 """How sessions reach the server: each with a connection of its own, or sharing a pool of them."""
 END_LIMIT = 60.0
 """Seconds for running transactions to end."""
+CANCEL_LIMIT = 3.0
+"""The same, when nobody wants to wait."""
 _SPARE_FILES = 64
 _SPARE_CONNECTIONS = 5  # samplers, and whoever looks on
 
@@ -293,6 +295,9 @@ def _attend(
                     driven.ended = time.time()
     except (psycopg.Error, LabError) as error:  # a server that died just now
         driven.failure = f"the samplers could not connect: {str(error).splitlines()[0]}"
+    except BaseException:  # cancelled: pgbench writes the end of its logs when it ends by itself
+        _end(running, driven, CANCEL_LIMIT)
+        raise
     return _end(running, driven)
 
 
@@ -306,17 +311,17 @@ def _any_ends(running: Sequence[_Process], within: float) -> bool:
     return True
 
 
-def _end(running: Sequence[_Process], driven: Driven) -> None:
+def _end(running: Sequence[_Process], driven: Driven, limit: float = END_LIMIT) -> None:
     """End what still runs as pgbench's own timer does."""
     for process in running:
         if process.child.poll() is None:
             process.child.send_signal(signal.SIGALRM)
-    deadline = time.monotonic() + END_LIMIT
+    deadline = time.monotonic() + limit
     for process in running:
         try:
             process.child.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
-            driven.failure = f"transactions were still running {END_LIMIT:.0f} s after the end"
+            driven.failure = f"transactions were still running {limit:.0f} s after the end"
 
 
 def _judge(process: _Process, driven: Driven) -> None:

@@ -65,8 +65,14 @@ def test_broken_isolation_fails_the_run_and_names_the_script(seeded: Database) -
 
 
 @pytest.mark.parametrize(
-    "told", [{"sessions": [0]}, {"sessions": [20_000]}, {"seconds": 0}, {"rate": -1},
-     {"latency_limit_ms": 0}]
+    "told",
+    [
+        {"sessions": [0]},
+        {"sessions": [20_000]},
+        {"seconds": 0},
+        {"rate": -1},
+        {"latency_limit_ms": 0},
+    ],
 )
 def test_config_out_of_bounds_is_refused(told: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(told))):

@@ -72,13 +72,13 @@ def pooled_arm() -> Arm:
 
 
 def _wait_for_load(database: Database) -> None:
-    """Until the sessions of a run have been at work for a while."""
+    """Until a run is being measured: its samplers have been at work for a while."""
     deadline = time.monotonic() + LIMIT
     with database.connect(autocommit=True) as connection:
         while connection.execute(
             "select count(*) from pg_stat_activity where datname = current_database() "
-            "and usename in ('lab_app', 'lab_platform') and query like '%billing.%' "
-            "and backend_start between now() - interval '1 minute' and now() - interval '2 s'"
+            "and usename = current_user and query like '%wait_event%' and pid <> pg_backend_pid() "
+            "and backend_start < now() - interval '1 s'"
         ).fetchone() == (0,):
             assert time.monotonic() < deadline, "no load began"
             time.sleep(0.05)
