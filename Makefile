@@ -2,6 +2,7 @@
 
 SCALE  ?= $(or $(OLTP_LAB_SCALE),challenge)
 ROLE   ?=
+WORKLOAD ?=
 TENANT ?=
 SUITS  := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(shell $(p) -c '$(SUITS)' 2>/dev/null && echo $(p))) python3)
@@ -12,7 +13,7 @@ export OLTP_LAB_SCALE := $(SCALE)
 export PYTHONWARNINGS := ignore:Function `job_execute_command` is superseded
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint docs ui bench soak up down psql clean
+.PHONY: help lab load sweep test lint docs ui bench soak up down psql clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 8
@@ -27,6 +28,14 @@ help: ## What can be made
 lab: .venv/installed ## Build, load, measure, sync and report   [SCALE=smoke|challenge|enterprise]
 	@$(BIN)/dagster job execute -m oltp_lab.definitions -j lab
 	@$(BIN)/python -m oltp_lab.findings
+
+load: .venv/installed ## Build, and the load runs         [SCALE=...]
+	@$(BIN)/dagster job execute -m oltp_lab.definitions -j build
+	@$(BIN)/dagster job execute -m oltp_lab.definitions -j load
+
+sweep: .venv/installed ## Load over sessions, pools, rates  [SCALE=... WORKLOAD=... SECONDS=...]
+	@$(BIN)/dagster job execute -m oltp_lab.definitions -j build
+	@$(BIN)/python -m oltp_lab.load.sweep $(WORKLOAD) $(if $(SECONDS),--seconds $(SECONDS))
 
 # Two at a time, each with servers of its own; the tests of one file share what they set up.
 test: .venv/installed ## Run every test

@@ -1,7 +1,7 @@
 """Workloads: the folders of ``sql/load`` with a ``workload.toml``, and running one."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -44,6 +44,11 @@ class Arm:
     def connections(self) -> int:
         """Those to the server."""
         return self.sessions if self.pool is None else self.pool
+
+    @property
+    def closed(self) -> bool:
+        """Direct, and as fast as it goes."""
+        return self.through == "direct" and self.rate is None
 
     @property
     def missing(self) -> str | None:
@@ -172,9 +177,16 @@ def discovered() -> list[str]:
     return sorted(path.parent.name for path in sql.path("load").glob("*/workload.toml"))
 
 
-def execute(database: Database, workload: Workload, store: Measurements, run: Run) -> list[Outcome]:
+def execute(
+    database: Database,
+    workload: Workload,
+    store: Measurements,
+    run: Run,
+    then: Callable[[list[Outcome]], Mapping[str, Arm]] | None = None,
+) -> list[Outcome]:
     """Run the arms one after the other, up to the first that breaks, and store what was measured.
 
+    ``then`` gives further arms, knowing what became of the others.
     An arm that cannot run here is stored with the reason. Beside what ``measure`` stores there are
     ``load_figures`` and ``load_invariants``. Rows of the sample data stay as they are. Raises
     LabError when sessions do not fit, another load run does not make room, or a setup fails.
@@ -188,22 +200,37 @@ def execute(database: Database, workload: Workload, store: Measurements, run: Ru
         _slice(database, workload, run, maker) as steps,
     ):
         variables = {**workload.sizes, **scratch.define_lookups(maker)}
-        outcomes: list[Outcome] = []
-        for name, arm in workload.arms.items():
-            load = workload.load(name, variables)
-            if arm.missing:
-                outcomes.append(leave_out(load, arm.missing, store, run))
-                continue
-            scratch.checkpoint(maker)
-            outcomes.append(_measured(load, steps, store, run))
-            if outcomes[-1].failure:
-                break
+        outcomes = list(_arms(workload, variables, maker, steps, store, run))
+        if then and not any(outcome.failure for outcome in outcomes):
+            more = replace(workload, arms=then(outcomes))
+            outcomes += _arms(more, variables, maker, steps, store, run)
         # A crash empties the unlogged tables that invariants lean on.
         lost = scratch.is_lost(maker)
         judged = steps.unasked("not asked: the server died") if lost else steps.invariants()
         rows = [{"workload": workload.name, **row} for row in judged]
         store.append("load_invariants", rows, run=run)
     return outcomes
+
+
+def _arms(
+    workload: Workload,
+    variables: Mapping[str, int | float],
+    maker: psycopg.Connection,
+    steps: Steps,
+    store: Measurements,
+    run: Run,
+) -> Iterator[Outcome]:
+    """Run them up to the first that breaks."""
+    for name, arm in workload.arms.items():
+        load = workload.load(name, variables)
+        if arm.missing:
+            yield leave_out(load, arm.missing, store, run)
+            continue
+        scratch.checkpoint(maker)
+        outcome = _measured(load, steps, store, run)
+        yield outcome
+        if outcome.failure:
+            return
 
 
 def _measured(load: Load, steps: Steps, store: Measurements, run: Run) -> Outcome:
