@@ -41,11 +41,16 @@ def main() -> None:
             rows.append(row)
             print(
                 f"{row['name']:<34}{row['ours']:>18}{row['reference']:>18}"
-                f"{row['ratio']:>9.3f}  {row['goal']}",
+                f"{row['ratio']:>9.3f}  {row['goal']}{_interval(row)}",
                 flush=True,
             )
     run = Run.of(servers.oltp(current), f"bench-{uuid.uuid4()}", current.scale)
     Measurements(current.measurements).append("benchmarks", rows, run=run)
+
+
+def _interval(row: Row) -> str:
+    """Where the ratio lies with 95 %, of rows that tell."""
+    return f"  ({row['low']:.3f} to {row['high']:.3f})" if "low" in row else ""
 
 
 if __name__ == "__main__":

@@ -1,27 +1,34 @@
-"""What the lab adds to pgbench, what PgBouncer costs, and how fast raw logs are read."""
+"""What the lab adds to pgbench, PgBouncer and row level security cost, and how fast logs are read.
+
+Both sides of a row take turns, first one and then the other, and its interval is that of the turns'
+ratios (BCa bootstrap).
+"""
 
 import re
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from oltp_lab import servers, settings
+from oltp_lab.load import rls_cost
+from oltp_lab.load.rls_cost import Experiment
 from oltp_lab.load.workloads import Workload
 from oltp_lab.measuring import loads, scratch
 from oltp_lab.measuring.pgbench import Driven, Load, drive
+from oltp_lab.measuring.statistics import compare
 from oltp_lab.measuring.store import Measurements, Run, duck
 from oltp_lab.sample_data import load as sample_data
 from oltp_lab.schema import build
 from oltp_lab.servers import Database, databases, pgbouncer, processes
 
 SECONDS = 4.0
-ROUNDS = 5
+ROUNDS = 8
 LINES = 2_000_000
 _LIMIT = 120.0
 
@@ -30,10 +37,10 @@ def measure_harness() -> list[dict[str, Any]]:
     """A workload through the lab, in turns with the same scripts under bare pgbench."""
     with _prepared() as (database, load), tempfile.TemporaryDirectory() as folder:
         store, run = Measurements(Path(folder)), Run.of(database, "bench", "bench")
-        turns = [
-            (loads.measure(database, load, store, run).run["tps"], _bare(database, load))
-            for _ in range(ROUNDS)
-        ]
+        turns = _turns(
+            lambda: loads.measure(database, load, store, run).run["tps"],
+            lambda: _bare(database, load),
+        )
     return [_row("harness, transactions/s", turns, 0.95)]
 
 
@@ -43,9 +50,7 @@ def measure_pooled() -> list[dict[str, Any]]:
         return []
     with _prepared() as (database, load), tempfile.TemporaryDirectory() as folder:
         pooled = replace(load, sessions=1000, through="pgbouncer", pool=load.sessions)
-        turns = [
-            (_tps(database, pooled, folder), _tps(database, load, folder)) for _ in range(ROUNDS)
-        ]
+        turns = _turns(lambda: _tps(database, pooled, folder), lambda: _tps(database, load, folder))
     return [_row("pooled_1000, transactions/s", turns, 0.75)]
 
 
@@ -75,6 +80,30 @@ def measure_log_ingest() -> list[dict[str, Any]]:
     ]
 
 
+def measure_rls_cost() -> list[dict[str, Any]]:
+    """p50 of each operation under row level security against the filter alone without it."""
+    experiment = replace(Experiment.read("challenge"), seconds=10.0)
+    with _clone() as database, tempfile.TemporaryDirectory() as folder:
+        run = Run.of(database, "bench", "bench")
+        variants = rls_cost.execute(database, experiment, Measurements(Path(folder)), run)
+    rows = [
+        {
+            "name": f"rls_cost, {variant['operation']}",
+            "ours": f"{variant['p50_ms']:.3f} ms",
+            "reference": f"{variant['baseline_p50_ms']:.3f} ms",
+            **{key: variant[key] for key in ("ratio", "low", "high")},
+            "goal": "<= 1.1",
+            "detail": f"A against A differs by {variant['noise']:.1%}",
+        }
+        for variant in variants
+        if variant["variant"] == "rls_and_filter"
+    ]
+    median = statistics.median(row["ratio"] for row in rows)
+    operations = f"{len(rows)} operations"
+    over = {"name": "rls_cost, median", "ours": operations, "reference": "", "ratio": median}
+    return [*rows, {**over, "goal": "<= 1.05"}]
+
+
 def _load(variables: dict[str, int]) -> Load:
     """The workload by as many sessions as are ideal here."""
     workload = replace(Workload.read("tenant_isolation", "challenge"), seconds=SECONDS, warmup=1.0)
@@ -82,14 +111,21 @@ def _load(variables: dict[str, int]) -> Load:
 
 
 @contextmanager
-def _prepared() -> Iterator[tuple[Database, Load]]:
-    """A clone of the filled database, with what the scripts lean on."""
+def _clone() -> Iterator[Database]:
+    """A clone of the filled database."""
     current = settings.load()
     original = servers.oltp(current)
     build.ensure(original)
     sample_data.ensure(original, current.scale, seed=1)
+    with databases.temporary(original, original) as database:
+        yield database
+
+
+@contextmanager
+def _prepared() -> Iterator[tuple[Database, Load]]:
+    """The clone, with what the scripts lean on."""
     with (
-        databases.temporary(original, original) as database,
+        _clone() as database,
         scratch.made(database, tenants=100, targets=500) as maker,
     ):
         scratch.make_campaigns(database, "bench")
@@ -129,13 +165,28 @@ def _bare(database: Database, load: Load) -> float:
     return float(found)
 
 
+def _turns(ours: Callable[[], float], theirs: Callable[[], float]) -> list[tuple[float, float]]:
+    """Figures of both by turns; who begins changes, as the first of two has fresher caches."""
+    turns = []
+    for number in range(ROUNDS):
+        if number % 2:
+            reference = theirs()
+            turns.append((ours(), reference))
+        else:
+            turns.append((ours(), theirs()))
+    return turns
+
+
 def _row(name: str, turns: list[tuple[float, float]], goal: float) -> dict[str, Any]:
-    """The median of the turns' ratios."""
+    """The mean of the turns' log ratios, as a ratio."""
+    effect = compare(*zip(*turns, strict=True))
     return {
         "name": name,
         "ours": round(statistics.median(ours for ours, _ in turns)),
         "reference": round(statistics.median(theirs for _, theirs in turns)),
-        "ratio": statistics.median(ours / theirs for ours, theirs in turns),
+        "ratio": effect.ratio,
+        "low": effect.low,
+        "high": effect.high,
         "goal": f">= {goal}",
         "detail": "; ".join(f"{ours:.0f} against {theirs:.0f}" for ours, theirs in turns),
     }
