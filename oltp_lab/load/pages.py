@@ -36,7 +36,7 @@ def workload(store: Measurements, run: Run, name: str) -> dict[str, Any]:
 
 def rls_cost(variants: pd.DataFrame) -> dict[str, Any]:
     """What is shown of the comparison."""
-    compared = variants[variants["verdict"] != NOISE]
+    compared = variants.query("verdict != @noise", local_dict={"noise": NOISE})
     shown = variants.drop(columns=["experiment", "baseline", "plan"])
     return {
         "variants": dg.MetadataValue.md(markdown.frame(shown)),

@@ -38,7 +38,7 @@ def execute(
 
     Raises LabError as ``workloads.execute`` does.
     """
-    closed = replace(workload, arms={**workload.arms, **workload.sweep})
+    closed = replace(workload, arms={**workload.arms, **workload.sweep}, exercise=None)
     each = workload.seconds + workload.warmup
     say(f"{workload.name}: {len(closed.arms)} + {len(SHARES)} arms of {each:g} s")
     outcomes = workloads.execute(database, closed, store, run, partial(offers, closed))

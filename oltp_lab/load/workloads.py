@@ -64,7 +64,8 @@ class Workload:
 
     ``sizes`` are its other numbers: parameters of the SQL around the arms, variables of scripts.
     ``sweep`` has the arms of the command that sweeps, which looks for the highest rate at which 95
-    of 100 transactions take ``objective_ms`` at most.
+    of 100 transactions take ``objective_ms`` at most. ``exercise`` is there when the challenge's
+    exercise has other sizes than its test: the workload with those.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Workload:
     objective_ms: float = 50.0
     sweep: Mapping[str, Arm] = field(default_factory=dict)
     sizes: Mapping[str, int | float] = field(default_factory=dict)
+    exercise: "Workload | None" = None
 
     @classmethod
     def read(cls, name: str, scale: str) -> "Workload":
@@ -88,20 +90,29 @@ class Workload:
         """
         described = tomllib.loads(sql.read(f"load/{name}/workload.toml"))
         described |= described.pop("scales")[scale]
+        exercise = described.pop("exercise", None)
         operations = {
             key: Operation(**_table("weight", it))
             for key, it in described.pop("operations").items()
         }
-        arms = {key: Arm(**_table("sessions", it)) for key, it in described.pop("arms").items()}
-        sweep = {
-            key: Arm(**_table("sessions", it)) for key, it in described.pop("sweep", {}).items()
-        }
+        arms, sweep = (
+            {key: Arm(**_table("sessions", it)) for key, it in described.pop(kind, {}).items()}
+            for kind in ("arms", "sweep")
+        )
         known = {key: described.pop(key) for key in cls.__dataclass_fields__ if key in described}
         workload = cls(
             name=name, operations=operations, arms=arms, sweep=sweep, sizes=described, **known
         )
         workload._check()
-        return workload
+        return replace(workload, exercise=workload._exercised(**exercise) if exercise else None)
+
+    def _exercised(self, arms: list[str], **sizes: int | float) -> "Workload":
+        return replace(
+            self,
+            arms={f"exercise_{name}": self.arms[name] for name in arms},
+            sizes={**self.sizes, **sizes},
+            sweep={},
+        )
 
     @property
     def folder(self) -> str:
@@ -119,8 +130,8 @@ class Workload:
     ) -> "Workload":
         """The workload with what a run's config gives in place of its own.
 
-        ``sessions`` become direct arms; ``arms`` names some of its own, or of its sweep. Raises
-        LabError for an arm that it does not have.
+        ``sessions`` become direct arms; ``arms`` names some of its own, or of its sweep. Either
+        leaves the exercise out. Raises LabError for an arm that it does not have.
         """
         chosen = dict(self.arms)
         if arms:
@@ -132,11 +143,27 @@ class Workload:
             chosen = {arm: known[arm] for arm in arms}
         if sessions:
             chosen = {f"direct_{count}": Arm(count) for count in sessions}
-        open_loop = {"rate": rate, "latency_limit_ms": latency_limit_ms}
-        offered = {name: value for name, value in open_loop.items() if value is not None}
-        chosen = {name: replace(arm, **offered) for name, arm in chosen.items()}
-        given = {name: length for name, length in lengths.items() if length is not None}
-        return replace(self, arms=chosen, **given)
+        exercise = None if arms or sessions else self.exercise
+        offered = {"rate": rate, "latency_limit_ms": latency_limit_ms}
+        return replace(
+            self._given(chosen, offered, lengths),
+            exercise=exercise and exercise._given(exercise.arms, offered, lengths),
+        )
+
+    def _given(
+        self,
+        arms: Mapping[str, Arm],
+        offered: Mapping[str, float | None],
+        lengths: Mapping[str, float | None],
+    ) -> "Workload":
+        """With these arms, and in place of its own what is given."""
+        offered, lengths = (
+            {name: value for name, value in given.items() if value is not None}
+            for given in (offered, lengths)
+        )
+        return replace(
+            self, arms={name: replace(arm, **offered) for name, arm in arms.items()}, **lengths
+        )
 
     def load(self, arm: str, variables: Mapping[str, int | float]) -> Load:
         """The run of one arm, with one script an operation."""
@@ -186,16 +213,31 @@ def execute(
 ) -> list[Outcome]:
     """Run the arms one after the other, up to the first that breaks, and store what was measured.
 
-    ``then`` gives further arms, knowing what became of the others.
+    ``then`` gives further arms, knowing what became of the others. The exercise's come last.
     An arm that cannot run here is stored with the reason. Beside what ``measure`` stores there are
     ``load_figures`` and ``load_invariants``. Rows of the sample data stay as they are. Raises
     LabError when sessions do not fit, another load run does not make room, or a setup fails.
     """
-    for arm in workload.arms.values():
+    exercise = workload.exercise.arms if workload.exercise else {}
+    for arm in [*workload.arms.values(), *exercise.values()]:
         if not arm.missing:
             check_room(database, arm.sessions, arm.connections)
+    with scratch.exclusively(database, workload.name, run):
+        outcomes = _at_its_sizes(database, workload, store, run, then)
+        if workload.exercise and not any(outcome.failure for outcome in outcomes):
+            outcomes += _at_its_sizes(database, workload.exercise, store, run)
+    return outcomes
+
+
+def _at_its_sizes(
+    database: Database,
+    workload: Workload,
+    store: Measurements,
+    run: Run,
+    then: Callable[[list[Outcome]], Mapping[str, Arm]] | None = None,
+) -> list[Outcome]:
+    """The arms on one slice, and what must hold of it afterwards."""
     with (
-        scratch.exclusively(database, workload.name, run),
         scratch.made(database, tenants=workload.tenants, targets=workload.targets) as maker,
         _slice(database, workload, run, maker) as steps,
     ):
@@ -207,8 +249,8 @@ def execute(
         # A crash empties the unlogged tables that invariants lean on.
         lost = scratch.is_lost(maker)
         judged = steps.unasked("not asked: the server died") if lost else steps.invariants()
-        rows = [{"workload": workload.name, **row} for row in judged]
-        store.append("load_invariants", rows, run=run)
+        named = {"workload": workload.name, "arms": ", ".join(workload.arms)}
+        store.append("load_invariants", [{**named, **row} for row in judged], run=run)
     return outcomes
 
 

@@ -50,6 +50,9 @@ insert into scratch_load.counts values (current_user, 0, %(most)s);
     "figures.sql": """
 -- name: outcomes
 select role, count(*) from scratch_load.counts where n > 0 group by role;
+
+-- name: sizes
+select 'most', %(most)s;
 """,
     "invariants.sql": """
 -- name: nobody_else
@@ -112,6 +115,20 @@ def test_each_operation_runs_as_its_role(play: Play, store: Measurements) -> Non
     assert [(row["invariant"], row["violations"]) for row in held] == [
         ("nobody_else", 0), ("never_too_many", 0),
     ]  # fmt: skip
+
+
+def test_an_exercise_has_sizes_of_its_own(
+    play: Play, folder: Path, store: Measurements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pgbouncer, "program", lambda: None)
+    exercise = '\n[scales.smoke.exercise]\narms = ["direct_4"]\nmost = 9\n'
+    (folder / "workload.toml").write_text(TOML + exercise, "utf-8")
+    assert [outcome.arm for outcome in play()] == ["direct_4", "pooled", "exercise_direct_4"]
+    sizes = store.read("select arm, value from load_figures where figure = 'most' order by arm")
+    assert sizes.values.tolist() == [["direct_4", 8.0], ["exercise_direct_4", 9.0]]
+    judged = store.read("select arms from load_invariants order by all")
+    assert judged["arms"].tolist() == ["direct_4, pooled"] * 2 + ["exercise_direct_4"] * 2
+    assert Workload.read("counting", "smoke").told(arms=["direct_4"]).exercise is None
 
 
 @pytest.mark.skipif(pgbouncer.program() is None, reason="there is no pgbouncer on PATH")
