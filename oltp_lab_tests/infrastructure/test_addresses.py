@@ -158,6 +158,7 @@ def test_allocation_spreads_over_servers(world: World) -> None:
     ("table", "damage"),
     [
         ("smtp_ips", {"health": "throttled"}),
+        ("smtp_ips", {"created_at": NOW + DAY}),
         ("vps_instances", {"status": "failed"}),
     ],
 )

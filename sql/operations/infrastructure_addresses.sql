@@ -58,6 +58,7 @@ begin
     join infrastructure.vps_instances v on v.id = i.vps_instance_id
     left join infrastructure.address_prices((at at time zone 'UTC')::date) price on price.smtp_ip_id = i.id
     where i.status = 'available' and i.health in ('healthy', 'watched') and v.status = 'active'
+      and i.created_at <= at
     order by least(infrastructure.address_room(i, at), expected) desc,
              exists (select from infrastructure.smtp_ips held
                      where held.owner_tenant_id = tenant and held.vps_instance_id = i.vps_instance_id),
@@ -114,7 +115,8 @@ begin
     return query
         select i.id, r.replacement, r.expected, r.room, r.refusal
         from (select s.id, s.health from infrastructure.smtp_ips s
-              where s.status = 'assigned' and s.health in ('quarantined', 'blocked') order by s.id) i
+              where s.status = 'assigned' and s.health in ('quarantined', 'blocked') and s.created_at <= at
+              order by s.id) i
         cross join lateral infrastructure.replace_smtp_ip(i.id, i.health = 'blocked', at) r;
 end
 $$;
