@@ -1,6 +1,8 @@
 """Addresses: one owner at a time, who gets which, and what happens when one fails."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -269,6 +271,46 @@ def test_a_failed_server_hands_its_addresses_over(world: World) -> None:
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="failed already"):
         call(world.platform, "fail_vps_instance", instance, NOW)
     assert_consistent(world)
+
+
+@pytest.mark.parametrize("function", ["allocate_smtp_ip", "assign_smtp_ip"])
+def test_what_is_being_assigned_moves_with_the_rest_of_a_failed_server(
+    world: World, function: str
+) -> None:
+    instance = world.instance(cents=0)
+    address = world.address(instance)
+    other = world.address(world.instance(cents=9000))
+    tenant = world.tenant()
+    asked = [tenant, address, NOW] if function == "assign_smtp_ip" else [tenant, NOW]
+    with world.database.connect("lab_platform") as slow, ThreadPoolExecutor(1) as pool:
+        call(slow, function, *asked)
+        with world.database.connect("lab_platform", autocommit=True) as failing:
+            moves = pool.submit(call, failing, "fail_vps_instance", instance, NOW)
+            with suppress(TimeoutError):  # it waits for the assignment
+                moves.result(timeout=0.3)
+            slow.commit()
+            found = {row["smtp_ip"]: row["replacement"] for row in moves.result(timeout=30)}
+    assert found == {address: other}
+    assert world.get("smtp_ips", address)["status"] == "available"
+    assert_consistent(world)
+
+
+def test_nothing_is_assigned_on_a_server_that_is_failing(world: World) -> None:
+    instance = world.instance(cents=0)
+    addresses = [world.address(instance) for _ in range(2)]
+    tenant = world.tenant()
+    with world.database.connect("lab_platform") as failing, ThreadPoolExecutor(1) as pool:
+        call(failing, "fail_vps_instance", instance, NOW)
+        assert world.call("allocate_smtp_ip", tenant, NOW)["refusal"] == "no_free_address"
+        with world.database.connect("lab_platform", autocommit=True) as asking:
+            answer = pool.submit(call, asking, "assign_smtp_ip", tenant, addresses[0], NOW)
+            with suppress(TimeoutError):  # it waits for the failure
+                answer.result(timeout=0.3)
+            failing.commit()
+            assert answer.result(timeout=30) == [{"assign_smtp_ip": "not_available"}]
+    assert world.call("assign_smtp_ip", tenant, addresses[1], NOW) == {
+        "assign_smtp_ip": "not_available"
+    }
 
 
 def test_a_server_retires_when_nobody_is_left_on_it(world: World) -> None:

@@ -9,7 +9,11 @@ begin
     if not found then
         raise exception 'tenant % does not exist', tenant using errcode = 'invalid_parameter_value';
     end if;
-    perform from infrastructure.smtp_ips i where i.id = smtp_ip and i.status = 'available' for update;
+    -- The server is locked too, so that its failure sees the assignment or the assignment the failure.
+    perform from infrastructure.smtp_ips i
+    join infrastructure.vps_instances v on v.id = i.vps_instance_id
+    where i.id = smtp_ip and i.status = 'available' and v.status = 'active'
+    for update of i for share of v;
     if not found then
         return 'not_available';
     end if;
@@ -23,7 +27,7 @@ begin
 end
 $$;
 comment on function infrastructure.assign_smtp_ip(uuid, uuid, timestamptz) is
-    'lab_platform: gives a tenant an address; null, or why not: not_available.';
+    'lab_platform: gives a tenant an address of a server in order; null, or why not: not_available.';
 
 create function infrastructure.release_smtp_ip(smtp_ip uuid, at timestamptz default now()) returns boolean
     language plpgsql
@@ -64,6 +68,7 @@ begin
                      where held.owner_tenant_id = tenant and held.vps_instance_id = i.vps_instance_id),
              price.monthly_cents, i.address
     limit 1
+    for share of v skip locked
     for update of i skip locked;
     if not found then
         refusal := 'no_free_address';
