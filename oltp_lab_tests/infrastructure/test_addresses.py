@@ -313,6 +313,26 @@ def test_nothing_is_assigned_on_a_server_that_is_failing(world: World) -> None:
     }
 
 
+@pytest.mark.parametrize("giving_up", ["decommission_domain", "release_tenant"])
+def test_who_gives_up_takes_nobody_elses_address(world: World, giving_up: str) -> None:
+    tenant, account, address = world.sender()
+    other = world.tenant()
+    asked = [tenant, NOW]
+    if giving_up == "decommission_domain":
+        asked.insert(1, world.get("email_accounts", account)["domain_id"])
+    with world.database.connect("lab_platform") as meanwhile, ThreadPoolExecutor(1) as pool:
+        call(meanwhile, "release_smtp_ip", address, NOW)
+        call(meanwhile, "assign_smtp_ip", other, address, NOW)
+        with world.database.connect("lab_platform", autocommit=True) as leaving:
+            answer = pool.submit(call, leaving, giving_up, *asked)
+            with suppress(TimeoutError):  # it waits for who moves the address
+                answer.result(timeout=0.3)
+            meanwhile.commit()
+            assert answer.result(timeout=30)[0]["addresses_released"] == 0
+    assert world.get("smtp_ips", address)["owner_tenant_id"] == other
+    assert_consistent(world)
+
+
 def test_a_server_retires_when_nobody_is_left_on_it(world: World) -> None:
     instance = world.instance()
     address = world.address(instance)

@@ -240,7 +240,8 @@ begin
         perform billing.release_limit(tenant, 'email_accounts', accounts_closed, at);
     end if;
 
-    -- Addresses that only its accounts sent through, and all of them with the last domain.
+    -- Addresses that only its accounts sent through, and all of them with the last domain. Locked, as another
+    -- might have got one meanwhile.
     select count(*) filter (where infrastructure.release_smtp_ip(held.id, at)) into addresses_released
     from (
         select i.id from infrastructure.smtp_ips i
@@ -251,7 +252,8 @@ begin
                        where a.tenant_id = tenant and a.domain_id = domain and a.smtp_ip_id = i.id)
                or not exists (select from infrastructure.domains d
                               where d.tenant_id = tenant and d.status <> 'decommissioned'))
-        order by i.id) as held;
+        order by i.id
+        for update of i) as held;
 end
 $$;
 comment on function infrastructure.decommission_domain(uuid, uuid, timestamptz) is

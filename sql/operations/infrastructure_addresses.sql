@@ -201,7 +201,8 @@ create function infrastructure.release_tenant(
 as $$
 begin
     select count(*) filter (where infrastructure.release_smtp_ip(held.id, at)) into addresses_released
-    from (select i.id from infrastructure.smtp_ips i where i.owner_tenant_id = tenant order by i.id) as held;
+    from (select i.id from infrastructure.smtp_ips i
+          where i.owner_tenant_id = tenant order by i.id for update) as held;
     delete from infrastructure.ip_assignments a where a.owner_tenant_id = tenant;
     get diagnostics assignments_removed = row_count;
     delete from infrastructure.verified_domains v where v.owner_tenant_id = tenant;
