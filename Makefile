@@ -13,7 +13,7 @@ export OLTP_LAB_SCALE := $(SCALE)
 export PYTHONWARNINGS := ignore:Function `job_execute_command` is superseded
 
 .DEFAULT_GOAL := help
-.PHONY: help lab load sweep test lint docs ui bench soak up down psql clean
+.PHONY: help lab load sweep test lint docs ui bench soak growth up down psql clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 8
@@ -60,6 +60,9 @@ bench: .venv/installed ## Print the benchmark table
 
 soak: .venv/installed ## Ten million asserted transactions   [TRANSACTIONS=...]
 	@$(BIN)/python -m oltp_lab.isolation.under_load.soak $(if $(TRANSACTIONS),--transactions $(TRANSACTIONS))
+
+growth: .venv/installed ## How cost grows with tenants and leads   [OPERATIONS="name ..."]
+	@$(BIN)/python -m oltp_lab.load.growth $(OPERATIONS)
 
 up: .venv/installed ## Keep the servers running
 	@$(BIN)/python -m oltp_lab.servers up

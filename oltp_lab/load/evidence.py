@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from psycopg import sql as pg
 
 from oltp_lab.measuring import scripts
+from oltp_lab.measuring.explained import blocks, name, nodes
 from oltp_lab.servers import Database
 
 
@@ -41,24 +41,13 @@ def gather(
             plans.append(row[0][0]["Plan"])
             connection.rollback()
     return Evidence(
-        blocks_per_call=_mean(p["Shared Hit Blocks"] + p["Shared Read Blocks"] for p in plans),
+        blocks_per_call=_mean(blocks(p) for p in plans),
         rows_removed_per_call=_mean(
-            sum(n.get("Rows Removed by Filter", 0) * n["Actual Loops"] for n in _nodes(p))
+            sum(n.get("Rows Removed by Filter", 0) * n["Actual Loops"] for n in nodes(p))
             for p in plans
         ),
-        plan=" > ".join(_name(node) for node in _nodes(plans[0])),
+        plan=" > ".join(name(node) for node in nodes(plans[0])),
     )
-
-
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for child in plan.get("Plans", ()):
-        yield from _nodes(child)
-
-
-def _name(node: dict[str, Any]) -> str:
-    what = node.get("Index Name") or node.get("Relation Name")
-    return f"{node['Node Type']} ({what})" if what else node["Node Type"]
 
 
 def _mean(values: Iterator[float]) -> float:

@@ -50,3 +50,33 @@ def ratios(variants: pd.DataFrame) -> Figure:
     axes.invert_yaxis()
     axes.set_xlabel("times the baseline; shaded: A against A")
     return figure
+
+
+def growth(costs: pd.DataFrame) -> Figure:
+    """Cost over size, both logarithmic, a line an operation; dotted, what is proportional.
+
+    Columns: operation, axis (what grows), multiple, blocks_per_call, p50_ms.
+    """
+    measures = {"blocks_per_call": "blocks a call", "p50_ms": "ms a call, p50"}
+    axes_of = sorted(costs["axis"].unique())
+    figure = Figure(figsize=(13, 5.5 * len(measures)), layout="constrained")
+    grid = figure.subplots(len(measures), len(axes_of), sharex=True, sharey="row", squeeze=False)
+    for (column, label), plots_of in zip(measures.items(), grid, strict=True):
+        for axis, axes in zip(axes_of, plots_of, strict=True):
+            rows = costs.query("axis == @axis").sort_values("multiple")
+            lowest = rows[column].min()
+            multiples = sorted(set(rows["multiple"]))
+            axes.plot(multiples, [lowest * m for m in multiples], ":", color="0.5")
+            for place, (operation, line) in enumerate(rows.groupby("operation")):
+                style = ("-", "--", "-.")[place // 10 % 3]  # there are ten colours
+                axes.plot(line["multiple"], line[column], "o", ls=style, label=str(operation))
+            axes.set_xscale("log")
+            axes.set_yscale("log")
+            axes.set_xticks(multiples, [f"{multiple}" for multiple in multiples])
+            axes.minorticks_off()
+            axes.set_title(f"times as many {axis}")
+            axes.grid(alpha=0.3)
+        plots_of[0].set_ylabel(label)
+    handles = grid[0][0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside right upper", frameon=False)
+    return figure

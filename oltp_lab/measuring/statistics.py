@@ -93,3 +93,36 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(stepped, 1.0)
     return adjusted.tolist()
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """How a cost grows: as the size to the power of ``exponent``, with its 95 % interval."""
+
+    exponent: float
+    low: float
+    high: float
+
+
+def exponent(sizes: ArrayLike, costs: ArrayLike) -> Exponent:
+    """The slope of log cost over log size, a pair a call; least squares, Student's t for the slope.
+
+    Raises ValueError for fewer than 3 calls, or where a size or a cost is not positive.
+    """
+    ours, theirs = np.asarray(sizes, dtype=float), np.asarray(costs, dtype=float)
+    if len(ours) < 3 or min(ours.min(), theirs.min()) <= 0:
+        raise ValueError(f"{len(ours)} calls are not 3 of positive size and cost")
+    fit: Any = stats.linregress(np.log(ours), np.log(theirs))
+    error = 0.0 if np.ptp(theirs) == 0 else float(fit.stderr)  # nan where all cost the same
+    half = float(stats.t.ppf(0.975, len(ours) - 2)) * error
+    return Exponent(float(fit.slope), float(fit.slope) - half, float(fit.slope) + half)
+
+
+def logarithmic(span: float) -> float:
+    """The exponent that a cost may show, when a size grows ``span`` times, and be logarithmic.
+
+    A B-tree whose pages have more entries than ``span`` gains one level at most. That shows the
+    most where there is the least to read: a table's block and its index' root alone become a block
+    and two of the index, which is half as much again.
+    """
+    return float(np.log(3 / 2) / np.log(span))

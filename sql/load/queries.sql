@@ -54,3 +54,10 @@ select
 from load_invariants
 where workload = $workload
     and run_id = (select arg_max(run_id, recorded_at) from load_runs where workload = $workload);
+
+-- name: growth
+-- One row an operation in a database, as growth has measured it.
+select operation, axis, multiple, p50_ms, blocks_per_call, visits_per_call
+from growth
+where run_id = $run_id
+order by operation, axis, multiple;

@@ -1,0 +1,2 @@
+-- To a larger plan, at once and prorated.
+select * from billing.change_plan(%(tenant)s, 'scale')

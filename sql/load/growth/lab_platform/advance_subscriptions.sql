@@ -1,0 +1,2 @@
+-- A worker renews the few subscriptions that are due.
+select * from billing.advance_subscriptions()

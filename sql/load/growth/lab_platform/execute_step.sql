@@ -1,0 +1,2 @@
+-- A mail is sent.
+select campaigns.execute_step(%(tenant)s, %(waiting)s)

@@ -1,0 +1,2 @@
+-- A worker finds no address that has rested long enough.
+select infrastructure.reinstate_rested_ips()

@@ -1,0 +1,2 @@
+-- A worker finds no campaign whose time has come.
+select campaigns.start_scheduled_campaigns()
