@@ -14,7 +14,7 @@ from oltp_lab.errors import LabError
 from oltp_lab.findings import finding
 from oltp_lab.load import growth
 from oltp_lab.load.growth import Growth
-from oltp_lab.measuring import plots
+from oltp_lab.measuring import explained, plots
 from oltp_lab.measuring.statistics import Exponent, exponent, logarithmic
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database
@@ -22,6 +22,19 @@ from oltp_lab.servers import Database
 MULTIPLES = (1, 4, 16)
 LIMIT = logarithmic(16)
 SIZES = replace(Growth.read("smoke"), multiples=[1, 16])
+MUCH_TO_COME = """
+insert into public.tenants (name, status)
+select 'tenant ' || n, 'active' from generate_series(1, 200) as n;
+insert into campaigns.campaigns (tenant_id, name, status, scheduled_at)
+select id, 'to come', 'scheduled', now() + interval '1 day'
+from public.tenants, generate_series(1, 50);
+insert into campaigns.suppressions (tenant_id, email_norm, reason, expires_at)
+select id, n || '@a.example', 'manual',
+       case when n < 50 then now() + interval '1 day' end
+from public.tenants, generate_series(1, 100) as n;
+update campaigns.suppressions set expires_at = now()
+where id in (select id from campaigns.suppressions limit 5);
+"""
 PLANTED = "-- Counts every tenant.\nselect count(*) from public.tenants\n"
 
 
@@ -119,3 +132,20 @@ def test_an_operation_that_fails_is_named(
     with pytest.raises(LabError, match=r"lab_app/planted\.sql failed: division by zero"):
         growth.execute(schema_template, SIZES, wanted, store, run, print)
     assert store.tables() == []
+
+
+@pytest.mark.parametrize(
+    ("call", "done"),
+    [("campaigns.start_scheduled_campaigns()", 0), ("campaigns.expire_suppressions()", 5)],
+)
+def test_workers_do_not_notice_what_is_still_to_come(
+    database: Database, call: str, done: int
+) -> None:
+    with database.connect(autocommit=True) as session:
+        session.execute(MUCH_TO_COME)
+        session.execute("vacuum (analyze) campaigns.campaigns, campaigns.suppressions")
+        explained.switch(session, on=True)
+        session.execute("set role lab_platform")
+        with explained.explained(session) as found:
+            assert session.execute(f"select {call}".encode()).fetchone() == (done,)
+    assert found.visits < 50

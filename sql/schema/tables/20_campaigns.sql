@@ -34,7 +34,7 @@ create table campaigns.campaigns (
 );
 create index campaigns_status_idx on campaigns.campaigns (tenant_id, status, created_at, id);
 comment on index campaigns.campaigns_status_idx is 'list_campaigns.';
-create index campaigns_scheduled_idx on campaigns.campaigns (tenant_id, scheduled_at) where status = 'scheduled';
+create index campaigns_scheduled_idx on campaigns.campaigns (scheduled_at) where status = 'scheduled';
 comment on index campaigns.campaigns_scheduled_idx is 'start_scheduled_campaigns.';
 comment on table campaigns.campaigns is 'A sequence of mails to a set of leads.';
 comment on column campaigns.campaigns.tenant_id is 'The tenant.';
@@ -289,6 +289,8 @@ create table campaigns.suppressions (
     constraint suppressions_tenant_fkey foreign key (tenant_id) references public.tenants (id),
     constraint suppressions_reason_check check (reason in ('unsubscribed', 'bounced', 'complained', 'manual'))
 );
+create index suppressions_expiry_idx on campaigns.suppressions (expires_at) where expires_at is not null;
+comment on index campaigns.suppressions_expiry_idx is 'expire_suppressions.';
 comment on table campaigns.suppressions is 'Addresses that a tenant must not write to, leads or not.';
 comment on column campaigns.suppressions.tenant_id is 'The tenant.';
 comment on column campaigns.suppressions.id is 'Key of the suppression.';
