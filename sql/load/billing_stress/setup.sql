@@ -58,7 +58,7 @@ begin
     execute (select format(
         'create function scratch_load.clock() returns timestamptz language sql volatile '
         'return least(timestamptz %L + (clock_timestamp() - %L) * float8 %L, %L)',
-        '2021-02-01 00:00:00+00', l.began, l.days_a_second, '2024-06-01 00:00:00+00')
+        '2021-02-01 00:00:00+00', l.began, 86400 * l.days_a_second, '2024-06-01 00:00:00+00')
         from scratch_load.life l);
 end
 $$;
