@@ -61,10 +61,12 @@ def test_figures_come_from_the_raw_rows_of_the_window(drive: Driver, store: Meas
     assert outcome.run["transactions"] == len(raw)
     assert outcome.run["tps"] == pytest.approx(len(raw) / outcome.run["seconds"])
     for row in outcome.operations:
-        mine = [r["latency_us"] / 1000 for r in raw if r["operation"] == row["operation"]]
+        mine = [r for r in raw if r["operation"] == row["operation"]]
         assert row["calls"] == len(mine) > 0
-        assert row["p50_ms"] == pytest.approx(np.quantile(mine, 0.5))
-        assert row["p95_ms"] == pytest.approx(np.quantile(mine, 0.95))
+        first = {r["client"]: r["ended_at"] for r in reversed(mine)}
+        warm = [r["latency_us"] / 1000 for r in mine if r["ended_at"] > first[r["client"]]]
+        assert row["p50_ms"] == pytest.approx(np.quantile(warm, 0.5))
+        assert row["p95_ms"] == pytest.approx(np.quantile(warm, 0.95))
     quick, slow = outcome.operations
     assert quick["p50_ms"] < 10 <= slow["p50_ms"]
     assert slow["p99_ms"] is None, "far fewer than 10,000 calls"
@@ -214,7 +216,7 @@ def test_an_open_load_counts_from_when_a_transaction_was_due(
     assert row["failures"] == row["skipped"]
     lag = store.read("select max(schedule_lag_us) as lag from transactions where outcome = 'ok'")
     assert lag["lag"].iloc[0] > 10_000
-    assert row["p95_ms"] > 55
+    assert row["p50_ms"] > 55
 
 
 def test_too_many_sessions_are_refused_with_the_number_needed(drive: Driver) -> None:
