@@ -24,7 +24,8 @@ _LINE = {
     "epoch_us": "bigint",
     "extra_1": "bigint",  # schedule lag and retries, or retries alone
     "extra_2": "bigint",
-    "checkout": "bigint",  # only of a ``pooled`` client
+    "checkout": "bigint",  # only of a ``pooled`` client, as is the tenant
+    "tenant": "integer",
 }
 BUSIEST = 70.0
 """Percent of a core: beyond it a client written in Python measures itself."""

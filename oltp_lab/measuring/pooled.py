@@ -4,7 +4,7 @@ Each of a thousand asyncio tasks waits until its next transaction is due (Poisso
 all of them offer a fixed rate), takes a connection of the pool, and runs a script. It keeps to what
 pgbench does: SIGALRM ends it, stderr tells of progress and aborts, and a line a transaction goes to
 ``LOG.PID``, latency counted from when it was due. A line ends with the wait for the connection
-(us), and ``LOG_pool`` has samples of the pool.
+(us) and the ``tenant`` that the script has drawn, if any; ``LOG_pool`` has samples of the pool.
 """
 
 import asyncio
@@ -98,7 +98,7 @@ class Client:
         ended, lag = time.time(), 1e6 * (began - due)
         self.log.write(
             f"{number} {count} {outcome} {chosen} {int(ended)} {int(ended % 1 * 1e6)} "
-            f"{max(lag, 0):.0f} {retries} {1e6 * checkout:.0f}\n"
+            f"{max(lag, 0):.0f} {retries} {1e6 * checkout:.0f} {values.get('tenant', '')}\n"
         )
 
     async def progress(self) -> None:
@@ -168,9 +168,11 @@ async def _work(job: Job, client: Client, sampled: IO[str], stop: asyncio.Event)
             tasks, timeout=job.seconds, return_when=asyncio.FIRST_COMPLETED
         )
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        left = set(tasks)
+        while left:  # before Python 3.12 asyncio.wait_for may lose a cancellation: ask again
+            for task in left:
+                task.cancel()
+            _, left = await asyncio.wait(left, timeout=1)
     for task in ended:
         task.result()
 

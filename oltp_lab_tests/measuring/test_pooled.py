@@ -28,6 +28,12 @@ def pooled(database: Database, store: Measurements, tmp_path: Path) -> Any:
     return measured
 
 
+def test_the_tenant_that_a_script_drew_is_told(pooled: Any, store: Measurements) -> None:
+    drawn = "\\set tenant random(4, 4)\n\\startpipeline\nselect :tenant::integer;\n\\endpipeline\n"
+    assert pooled(drawn).failure is None
+    assert set(store.read("select tenant from transactions")["tenant"]) == {4}
+
+
 def test_waits_for_a_connection_and_the_pool_are_measured(pooled: Any, store: Measurements) -> None:
     outcome = pooled(SLOW)
     assert outcome.failure is None
@@ -35,6 +41,7 @@ def test_waits_for_a_connection_and_the_pool_are_measured(pooled: Any, store: Me
     assert int(row["calls"]) > 20
     assert row["p50_ms"] >= 20
     assert 0 <= outcome.run["checkout_p50_ms"] <= outcome.run["checkout_p95_ms"] <= row["p95_ms"]
+    assert store.read("select tenant from transactions")["tenant"].isna().all()
     samples = store.read("select * from pool_samples")
     assert set(samples["pool"]) == {"psycopg_pool"}
     assert max(samples["in_use"].tolist()) <= 2

@@ -12,7 +12,8 @@ create table ended (
     outcome         varchar,
     schedule_lag_us bigint,
     retries         bigint,
-    checkout_us     bigint   -- wait for a connection of the client's pool
+    checkout_us     bigint,  -- wait for a connection of the client's pool
+    tenant          integer  -- its rank by size, where the client tells whom it worked for
 );
 -- Percentiles have no use for the order of a log, and without it all processors insert.
 set preserve_insertion_order = false;
@@ -37,7 +38,8 @@ select
     case when try_cast(lines.latency as bigint) is null then lines.latency else 'ok' end,
     case when $scheduled then lines.extra_1 end,
     coalesce(case when $scheduled then lines.extra_2 else lines.extra_1 end, 0),
-    lines.checkout
+    lines.checkout,
+    lines.tenant
 from lines
 where ended_us between $began_us::bigint and $ended_us::bigint and lines.transaction > 1;
 
