@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
-from oltp_lab.measuring import procfs
+from oltp_lab.measuring import plans, procfs
 from oltp_lab.servers import Database, pgbouncer
 
 RESOURCES_EVERY = 1.0  # seconds
@@ -29,6 +29,7 @@ BACKENDS_READ = 16
 """Of the load's backends, so many have their memory read, and the sum is scaled."""
 STATEMENTS_KEPT = 50
 """By total time."""
+STATEMENTS_EXPLAINED = 5
 
 Rows = list[dict[str, Any]]
 
@@ -103,7 +104,8 @@ def sampling(
 
 @contextmanager
 def counting(database: Database, samples: Samples) -> Iterator[None]:
-    """Add what the server's counters and statement statistics rise by in the block.
+    """Add what the server's counters and statement statistics rise by in the block, and the plans
+    of the dearest statements.
 
     Sessions report their counters at most once a second, and when they end: let those that are to
     be counted end inside of the block.
@@ -124,7 +126,12 @@ def counting(database: Database, samples: Samples) -> Iterator[None]:
     if after.statements is None:
         samples.skipped.append("statements: pg_stat_statements is not installed or not visible")
     else:
-        samples.statements.extend(_risen(before.statements or {}, after.statements))
+        risen = _risen(before.statements or {}, after.statements)
+        shown = plans.generic(database, risen[:STATEMENTS_EXPLAINED])
+        left = [None] * (len(risen) - len(shown))
+        samples.statements.extend(
+            row | {"plan": plan} for row, plan in zip(risen, [*shown, *left], strict=True)
+        )
 
 
 def _repeat(
@@ -204,6 +211,7 @@ def _resources(
     server, reason = procfs.postmaster(connection)
     if server is None:
         samples.skipped.append(f"server CPU and memory: {reason}")
+    written = _written(connection, samples)
     before = _Usage.now(server, clients)
     began = min(psutil.Process(client).create_time() for client in clients)
     processes = psutil.process_iter(["create_time"])
@@ -215,8 +223,40 @@ def _resources(
         row = now.since(before)
         if server is not None:
             row["server_memory_mb"] = _memory_mb(now.server.keys(), older)
+        row |= written()
         samples.resource_samples.append(row)
         before = now
+
+    return step
+
+
+def _written(
+    connection: psycopg.Connection, samples: Samples
+) -> Callable[[], dict[str, float | None]]:
+    """Checkpoints that began, and MB of WAL, since it was asked last; none without the right."""
+    version = "written" if connection.info.server_version >= 170000 else "written_16"
+    query = sql.queries("measuring/server.sql")[version]
+
+    def read() -> tuple[float, ...]:
+        row = connection.execute(query).fetchone()
+        assert row
+        return row
+
+    try:
+        before = read()
+    except psycopg.errors.InsufficientPrivilege as error:
+        samples.skipped.append(f"checkpoints and WAL over time: {str(error).splitlines()[0]}")
+        return lambda: {"checkpoints": None, "wal_mb": None}
+
+    def step() -> dict[str, float | None]:
+        nonlocal before
+        now = read()
+        risen: dict[str, float | None] = {
+            "checkpoints": now[0] - before[0],
+            "wal_mb": (now[1] - before[1]) / 2**20,
+        }
+        before = now
+        return risen
 
     return step
 

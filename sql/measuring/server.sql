@@ -57,6 +57,25 @@ select
 from pg_stat_io io cross join jsonb_each(to_jsonb(io) - 'op_bytes') c
 where jsonb_typeof(c.value) = 'number' and c.value <> '0';
 
+-- name: written
+-- Checkpoints begun so far, and bytes of WAL.
+select (num_timed + num_requested)::float8, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8
+from pg_stat_checkpointer;
+
+-- name: written_16
+-- The same of PostgreSQL 16.
+select (checkpoints_timed + checkpoints_req)::float8, pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8
+from pg_stat_bgwriter;
+
+-- name: limit_explain
+-- For one transaction: a plan takes no longer, and nothing is written or locked for long.
+select set_config('statement_timeout', '2s', true), set_config('lock_timeout', '200ms', true),
+    set_config('transaction_read_only', 'on', true);
+
+-- name: enter_some_tenant
+-- Row level security is planned with a tenant in context, as in life.
+select lab.enter_tenant(id) from public.tenants where status = 'active' order by id limit 1;
+
 -- name: has_statements
 select exists (select from pg_extension where extname = 'pg_stat_statements');
 
