@@ -29,6 +29,23 @@ cross join lateral (values
 ) as f (name, value)
 where f.value is not null;
 
+-- name: lag_by_sender
+-- The same by the sender's rank, in half decades: whether the small wait behind the large.
+with begun as (
+    select s.sender, extract(epoch from x.began - c.due_at) * 1000 as lag,
+           width_bucket(s.sender, array[2, 4, 11, 32, 101, 317, 1001]) as band
+    from scratch_load.executions x
+    join scratch_load.claims c using (turn, place)
+    join scratch_load.senders s on s.tenant_id = c.tenant_id
+    where x.began > (select coalesce(max(at), '-infinity') from scratch_load.readings)
+), banded as (
+    select case when min(sender) = max(sender) then min(sender)::text else min(sender) || ' to ' || max(sender) end as ranks,
+           percentile_cont(array[0.5, 0.95]) within group (order by lag) as ms
+    from begun group by band
+)
+select ranks || ' ' || f.name, f.value
+from banded cross join lateral (values ('p50_ms', ms[1]), ('p95_ms', ms[2])) as f (name, value);
+
 -- name: step_duration
 select f.name, f.value
 from (
