@@ -1,16 +1,29 @@
 """What the pages of the load stage's assets show, as Dagster metadata."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import dagster as dg
 import pandas as pd
+from matplotlib.figure import Figure
 
 from oltp_lab import sql
+from oltp_lab.errors import LabError
 from oltp_lab.load.rls_cost import NOISE
 from oltp_lab.measuring import markdown, plots
 from oltp_lab.measuring.store import Measurements, Run
 
 QUERIES = "load/queries.sql"
+_PLOTS: dict[str, Callable[[pd.DataFrame], Figure]] = {
+    "throughput_against_p95": plots.throughput,
+    "response_time_over_seconds": partial(plots.panels, draw=plots.lines),
+    "waits": partial(plots.panels, draw=plots.areas),
+    "cpu": partial(plots.panels, draw=plots.lines),
+    "memory": partial(plots.panels, draw=plots.lines),
+    "wal": partial(plots.panels, draw=plots.lines),
+}
+_TABLES = ("outcomes", "statements", "pools", "tenants")
 
 
 def workload(store: Measurements, run: Run, name: str) -> dict[str, Any]:
@@ -31,7 +44,24 @@ def workload(store: Measurements, run: Run, name: str) -> dict[str, Any]:
         figures = store.read(queries["figures"], asked)
         metadata["figures"] = dg.MetadataValue.md(markdown.frame(figures))
         metadata |= _floats(figures, "{figure}_{arm}", "value")
-    return metadata
+    return metadata | _shown(store, asked)
+
+
+def _shown(store: Measurements, asked: dict[str, str]) -> dict[str, Any]:
+    """The plots and tables whose queries have those names, where there is something to show."""
+    shown: dict[str, Any] = {}
+    for name in (*_PLOTS, *_TABLES):
+        try:
+            frame = store.read(sql.queries(QUERIES)[name], asked)
+        except LabError:  # nothing of the kind was sampled
+            continue
+        if frame.empty:
+            continue
+        plot = _PLOTS.get(name)
+        title = name.replace("_", " ").capitalize()
+        text = markdown.image(plot(frame), title) if plot else markdown.frame(frame)
+        shown[name] = dg.MetadataValue.md(text)
+    return shown
 
 
 def rls_cost(variants: pd.DataFrame) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pandas.api.types import is_float_dtype, is_numeric_dtype
 def table(
     header: Sequence[str], rows: Iterable[Iterable[object]], right: Collection[str] = ()
 ) -> str:
-    """A table; the columns named in ``right`` are right-aligned, bars stay in their cell."""
+    """A table; the columns named in ``right`` are right-aligned, bars and lines stay in cells."""
     rule = ["--:" if name in right else "---" for name in header]
     return "\n".join(_line(cells) for cells in (header, rule, *rows))
 
@@ -32,7 +32,8 @@ def image(figure: Figure, title: str) -> str:
 
 
 def _line(cells: Iterable[object]) -> str:
-    return f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in cells)} |"
+    texts = (str(cell).replace("|", "&#124;").replace("\n", "<br>") for cell in cells)
+    return f"| {' | '.join(texts)} |"
 
 
 def _cell(value: object, fraction: bool) -> str:

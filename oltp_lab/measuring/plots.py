@@ -1,7 +1,14 @@
-"""Plots of measurements as matplotlib figures."""
+"""Plots of measurements as matplotlib figures; what is drawn on axes is drawn by the report too."""
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 
 PERCENTILES = {"p50_ms": "p50", "p95_ms": "p95", "p99_ms": "p99, from 10,000 calls on"}
 
@@ -79,4 +86,131 @@ def growth(costs: pd.DataFrame) -> Figure:
         plots_of[0].set_ylabel(label)
     handles = grid[0][0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside right upper", frameon=False)
+    return figure
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colours: of series, in their order, and of what stands behind them."""
+
+    series: tuple[str, ...] = ("#24527a", "#c98a3a", "#4f8a5b", "#b4483f", "#8a7fae", "#8d8d87")
+    mark: str = "#b4483f"
+    muted: str = "#8d8d87"
+
+
+WAITS = {"CPU": 2, "IO": 0, "LWLock": 1, "Lock": 3, "Client": 4}
+"""Places of the colours of wait events, green for CPU and red for locks, as is usual."""
+_OTHERS = 5
+_FRAME = ("panel", "second", "checkpoint")
+
+
+def lines(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
+    """Values over seconds, a line a column; upright lines are checkpoints that began.
+
+    Columns: second, checkpoint (may be left out), and the series. Wide ranges get a log axis.
+    """
+    names = [name for name in rows if name not in _FRAME]
+    for name, colour in zip(names, look.series, strict=False):
+        axes.plot(rows["second"], rows[name], ".-", color=colour, markersize=4, label=name)
+    if "checkpoint" in rows:
+        for second in rows.loc[rows["checkpoint"], "second"]:
+            axes.axvline(second, color=look.mark, linewidth=1.2, linestyle=(0, (3, 2)))
+    values = rows[names].to_numpy(dtype=float)
+    values = values[values > 0]
+    if len(values) and values.max() > 30 * values.min():
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_locator(MaxNLocator(3))
+    _seconds(axes, rows)
+
+
+def areas(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
+    """Sessions over seconds by what they wait for, stacked; columns: second, kind, sessions."""
+    table = rows.pivot_table(index="second", columns="kind", values="sessions", fill_value=0)
+    kinds = [*(kind for kind in WAITS if kind in table), *(k for k in table if k not in WAITS)]
+    edges = np.append(table.index, table.index[-1] + 1)  # each second is as long as it is
+    heights = [np.append(table[kind], table[kind].iloc[-1]) for kind in kinds]
+    colours = [look.series[WAITS.get(str(kind), _OTHERS)] for kind in kinds]
+    axes.stackplot(edges, heights, labels=kinds, colors=colours, step="post", linewidth=0)
+    axes.yaxis.set_major_locator(MaxNLocator(3))
+    axes.set_ylim(bottom=0)
+    _seconds(axes, rows)
+
+
+def curve(axes: Axes, frame: pd.DataFrame, look: Look) -> None:
+    """Throughput against response time, a point an arm with its sessions beside it.
+
+    Columns: series, tps, "p95, ms", label, knee (of at most one row: it gets a ring).
+    """
+    for (name, rows), colour in zip(frame.groupby("series", sort=False), look.series, strict=False):
+        axes.plot(rows["tps"], rows["p95, ms"], "o-", color=colour, markersize=5, label=name)
+        for row in rows.to_dict("records"):
+            axes.annotate(
+                row["label"],
+                (row["tps"], row["p95, ms"]),
+                xytext=(6, 6),
+                textcoords="offset points",
+                size=10,
+                color=colour,
+            )
+    for row in filter(lambda row: row["knee"], frame.to_dict("records")):
+        at = row["tps"], row["p95, ms"]
+        axes.plot(*at, "o", color=look.mark, markersize=13, fillstyle="none", markeredgewidth=1.6,
+                  label="knee: most power")  # fmt: skip
+        axes.axvline(at[0], color=look.mark, linewidth=1, linestyle=(0, (3, 2)))
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.xaxis.set_major_formatter(FuncFormatter(_plain))
+    axes.set_xlim(0, 1.14 * max(frame["tps"].tolist()))
+    low, high = min(frame["p95, ms"].tolist()), max(frame["p95, ms"].tolist())
+    axes.set_ylim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(1.2 * high)))
+    axes.set_xlabel("transactions a second; beside points: sessions")
+    axes.set_ylabel("p95, ms, log scale")
+
+
+def _seconds(axes: Axes, rows: pd.DataFrame) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_xlim(0, max(1, math.ceil(max(rows["second"].tolist()) + 0.5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(_plain))
+
+
+def _plain(value: float, _: object) -> str:
+    return f"{value:,g}"
+
+
+def panels(frame: pd.DataFrame, draw: Callable[[Axes, pd.DataFrame, Look], None]) -> Figure:
+    """A panel for each value of the column ``panel``, three beside one another."""
+    groups = list(frame.groupby("panel", sort=False))
+    across = min(3, len(groups))
+    down = math.ceil(len(groups) / across)
+    figure = Figure(figsize=(11, 0.5 + 1.9 * down), layout="constrained")
+    grid = figure.subplots(down, across, squeeze=False).flatten()
+    for axes, (name, rows) in zip(grid, groups, strict=False):
+        draw(axes, rows, Look())
+        axes.set_title(str(name), fontsize=10)
+        axes.grid(alpha=0.3)
+    for axes in grid[len(groups) :]:
+        axes.set_visible(False)
+    figure.legend(*keys(grid), loc="outside right upper", frameon=False)
+    return figure
+
+
+def keys(grid: np.ndarray) -> tuple[list, list]:
+    """Handles and labels of all axes, each label once."""
+    found = {}
+    for axes in grid:
+        found |= dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    return list(found.values()), list(found)
+
+
+def throughput(frame: pd.DataFrame) -> Figure:
+    """``curve`` as a figure of its own."""
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    curve(axes, frame, Look())
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
     return figure

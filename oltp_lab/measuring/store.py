@@ -25,7 +25,9 @@ from oltp_lab import sql
 from oltp_lab.errors import LabError
 from oltp_lab.servers import Database
 
-_MISSING = re.compile(r"Table with name (\S+) does not exist")
+MACROS = "measuring/load_runs.sql"
+_MISSING = re.compile(r"Table with name (\S+) does not exist|Referenced column (\S+) not found")
+_UNDEFINED = re.compile(r"Function with name (\S+) does not exist")
 
 
 @dataclass(frozen=True)
@@ -91,23 +93,63 @@ class Measurements:
         return sorted({path.parent.name for path in self.folder.glob("*/*.parquet")})
 
     def read(self, query: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> pd.DataFrame:
-        """The answer of a DuckDB query over the tables, one view each; times are in UTC.
+        """The answer of a DuckDB query over the tables, one view each, and MACROS; times in UTC.
 
         Raises LabError for a table that nothing was measured for.
         """
         with duck() as connection:
-            for table in self.tables():
+            for table in self._named(query, parameters):
                 files = str(self.folder / table / "*.parquet")
                 connection.read_parquet(files, union_by_name=True).create_view(table)
+            lacking = _define(connection, query)
             try:
                 return frame_of(connection.execute(query, parameters))
             except duckdb.CatalogException as error:
-                if missing := _MISSING.search(str(error)):
+                if missing := _missing(error, lacking):
                     raise LabError(
-                        f"there are no measurements {missing[1]!r} in {self.folder}: "
+                        f"there are no measurements {missing!r} in {self.folder}: "
                         "run the job `lab`, or set OLTP_LAB_HOME to where it ran"
                     ) from None
                 raise
+
+    def _named(self, query: str, parameters: Mapping[str, Any] | Sequence[Any]) -> list[str]:
+        """The tables that may be meant: opening all of them takes longer than most answers."""
+        values = parameters.values() if isinstance(parameters, Mapping) else parameters
+        words = set(
+            re.findall(r"\w+", " ".join([query, *macros(query).values(), *map(str, values)]))
+        )
+        every = "information_schema" in words
+        return [table for table in self.tables() if every or table in words]
+
+
+def macros(query: str) -> dict[str, str]:
+    """The MACROS that a query leans on, by name; each after those that it leans on itself."""
+    found: dict[str, str] = {}
+    for name, text in sql.queries(MACROS).items():
+        if re.search(rf"\b{name}\(", query):
+            found |= macros(text.partition(f"create macro {name}(")[2]) | {name: text}
+    return found
+
+
+def _define(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+    """Define macros; those that cannot be come back with the table, or column, that they lack."""
+    lacking: dict[str, str] = {}
+    for name, text in macros(query).items():
+        try:
+            connection.execute(text)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            if not (missing := _missing(error, lacking)):
+                raise
+            lacking[name] = missing
+    return lacking
+
+
+def _missing(error: duckdb.Error, lacking: Mapping[str, str]) -> str | None:
+    """The table or column that is not there, also when it is a macro that lacks it."""
+    if found := _MISSING.search(str(error)):
+        return found[1] or found[2].strip('"')
+    macro = _UNDEFINED.search(str(error))
+    return lacking.get(macro[1]) if macro else None
 
 
 @contextmanager

@@ -61,3 +61,34 @@ select operation, axis, multiple, p50_ms, blocks_per_call, visits_per_call
 from growth
 where run_id = $run_id
 order by operation, axis, multiple;
+
+-- name: throughput_against_p95
+select series, tps, "p95, ms", knee, label from load_curve_points($workload) where $run_id is not null;
+
+-- name: response_time_over_seconds
+from load_seconds($run_id, $workload);
+
+-- name: waits
+from load_waits($run_id, $workload);
+
+-- name: cpu
+-- Percent of one core.
+select panel, second, server as "server, %", client as "client, %", checkpoint from load_resources($run_id, $workload);
+
+-- name: memory
+select panel, second, memory as "server, MB" from load_resources($run_id, $workload);
+
+-- name: wal
+select panel, second, wal as "WAL, MB/s", checkpoint from load_resources($run_id, $workload);
+
+-- name: outcomes
+from load_outcomes($run_id, $workload);
+
+-- name: statements
+from load_statements($run_id, $workload);
+
+-- name: pools
+from load_pools($run_id, $workload);
+
+-- name: tenants
+from load_tenants($run_id, $workload);
