@@ -19,7 +19,7 @@ from oltp_lab import sql
 from oltp_lab.errors import LabError
 from oltp_lab.findings import tables
 from oltp_lab.findings.questions import order
-from oltp_lab.measuring.store import Measurements
+from oltp_lab.measuring.store import Measurements, macros
 
 _FROM = re.compile(r"\b(?:from|join)\s+(\w+)")
 
@@ -64,7 +64,8 @@ def read(store: Measurements, name: str) -> Finding:
     card = tables.first(found)
     others = {query: text for query, text in queries.items() if query != "card"}
     frames = {query: _measured(store, text) for query, text in others.items()}
-    known = sorted({table for text in queries.values() for table in _FROM.findall(text)})
+    texts = [text for query in queries.values() for text in (query, *macros(query).values())]
+    known = sorted({table for text in texts for table in _FROM.findall(text)})
     files = [
         file
         for table in known

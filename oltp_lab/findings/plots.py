@@ -7,6 +7,7 @@ and a narrow screen, since text that shrinks with its picture cannot be read.
 import io
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,20 +16,26 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullLocator
+
+from oltp_lab.measuring import plots
+from oltp_lab.measuring.plots import Look
 
 WIDE, NARROW = 750, 340  # CSS pixels
 ROW = 20
 LABEL = 146  # room for the name of a row
 
+_SERIES = [f"series-{number}" for number in range(1, 7)]
 # Stand-ins that matplotlib accepts; the page's own colours take their place.
 _COLOURS = {
     name: f"#0000{number:02x}"
     for number, name in enumerate(
-        ["ink", "muted", "rule", "accent", "band", "paper", "good", "fair", "bad"], 1
+        ["ink", "muted", "rule", "accent", "band", "paper", "good", "fair", "bad", *_SERIES], 1
     )
 }
-INK, MUTED, RULE, ACCENT, BAND, PAPER, GOOD, FAIR, BAD = _COLOURS.values()
+INK, MUTED, RULE, ACCENT, BAND, PAPER, GOOD, FAIR, BAD, *_ = _COLOURS.values()
+_LOOK = Look(series=tuple(_COLOURS[name] for name in _SERIES), mark=BAD, muted=MUTED)
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "font.size": 12,
@@ -76,17 +83,21 @@ def draw(name: str, frame: pd.DataFrame, key: str) -> Plot:
 
 
 def ranges(frame: pd.DataFrame, width: int) -> Figure:
-    """Latency from p50 to p99; columns: operation, sessions, p50, p95, p99 (ms)."""
-    groups = frame.groupby("operation", sort=False)
-    figure, axes = _canvas(width, len(frame) + 1.5 * groups.ngroups, left=48, right=22)
+    """Latency from p50 to p99; columns: a heading, what tells its rows apart (its name is shown),
+    p50, p95, p99 (ms)."""
+    heading, told_by = list(frame)[:2]
+    groups = frame.groupby(heading, sort=False)
+    longest = max(len(_row_name(name)) for name in frame[told_by])
+    left = max(48, 8 + 7 * longest)
+    figure, axes = _canvas(width, len(frame) + 1.5 * groups.ngroups, left=left, right=22)
     ticks: dict[float, str] = {}
     place = 0.0
-    for operation, rows in groups:
+    for name, rows in groups:
         place += 0.5
-        _note(axes, 0, place, str(operation), -48, weight="bold")
+        _note(axes, 0, place, str(name), -left, weight="bold")
         for row in rows.to_dict("records"):
             place += 1
-            ticks[place] = f"{row['sessions']:,}"
+            ticks[place] = _row_name(row[told_by])
             end = row["p95"] if pd.isna(row["p99"]) else row["p99"]  # too few calls for a p99
             axes.hlines(place, row["p50"], end, color=ACCENT, linewidth=1.5)
             axes.plot(row["p50"], place, "o", color=ACCENT, markersize=7)
@@ -99,7 +110,7 @@ def ranges(frame: pd.DataFrame, width: int) -> Figure:
     axes.set_xlim(10 ** np.floor(np.nanmin(decades)), 10 ** np.ceil(np.nanmax(decades)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axes.set_xlabel("ms, log scale; rows: sessions at once")
+    axes.set_xlabel(f"ms, log scale; rows: {told_by}")
     _key(axes, {"p50": ("o", ACCENT), "p95": ("|", ACCENT), "p99": ("o", PAPER)})
     return figure
 
@@ -156,6 +167,67 @@ def matrix(frame: pd.DataFrame, width: int) -> Figure:
     axes.spines["bottom"].set_visible(False)
     axes.legend(loc="upper right", bbox_to_anchor=(1, 0), ncols=len(OUTCOMES), borderaxespad=0.2)
     return figure
+
+
+def lines(frame: pd.DataFrame, width: int) -> Figure:
+    """Values over the seconds of each panel; columns as of ``measuring.plots.lines``, and panel."""
+    return _panels(frame, width, plots.lines)
+
+
+def areas(frame: pd.DataFrame, width: int) -> Figure:
+    """Stacked over the seconds of each panel; columns: panel, second, kind, sessions."""
+    return _panels(frame, width, plots.areas)
+
+
+def curve(frame: pd.DataFrame, width: int) -> Figure:
+    """Throughput against response time; columns as of ``measuring.plots.curve``."""
+    height = 330 if width == WIDE else 300
+    figure = Figure(figsize=(width / 72, height / 72))
+    top = 30 if width == WIDE else 62
+    box = (52 / width, 44 / height, (width - 66) / width, (height - 44 - top) / height)
+    axes = figure.add_axes(box)
+    axes.grid(color=RULE, linewidth=0.8)
+    axes.set_axisbelow(True)
+    plots.curve(axes, frame, _LOOK)
+    columns = len(axes.get_legend_handles_labels()[0]) if width == WIDE else 2
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=columns, borderaxespad=0.2)
+    return figure
+
+
+def _panels(
+    frame: pd.DataFrame, width: int, draw_on: Callable[[Axes, pd.DataFrame, Look], None]
+) -> Figure:
+    """Panels beside one another, one below the other where it is narrow, under one key."""
+    groups = list(frame.groupby("panel", sort=False))
+    across = 1 if width == NARROW else min(2, len(groups))
+    down = math.ceil(len(groups) / across)
+    left, gap, room, key = 46, 30, 100, 44 if width == NARROW else 28
+    each = (width - across * left - 10) / across
+    height = key + down * (room + gap + 18)
+    figure = Figure(figsize=(width / 72, height / 72))
+    drawn = []
+    for number, (name, rows) in enumerate(groups):
+        row, column = divmod(number, across)
+        x = left + column * (each + left)
+        y = height - key - 18 - room - row * (room + gap + 18)
+        axes = figure.add_axes((x / width, y / height, each / width, room / height))
+        axes.grid(color=RULE, linewidth=0.8)
+        axes.set_axisbelow(True)
+        draw_on(axes, rows, _LOOK)
+        axes.set_title(str(name), loc="left", fontsize=11, fontweight="bold", pad=4)
+        drawn.append(axes)
+    handles, labels = plots.keys(np.array(drawn))
+    if "checkpoint" in frame and any(frame["checkpoint"].tolist()):
+        handles.append(Line2D([], [], color=BAD, linestyle=(0, (3, 2)), linewidth=1.2))
+        labels.append("checkpoint begins")
+    look: dict[str, Any] = {"borderaxespad": 0, "handlelength": 1.4, "columnspacing": 1.2}
+    columns = 3 if width == NARROW else 6
+    figure.legend(handles, labels, loc="upper right", bbox_to_anchor=(1, 1), ncols=columns, **look)
+    return figure
+
+
+def _row_name(value: Any) -> str:
+    return str(value) if isinstance(value, str) else f"{value:,}"
 
 
 def _canvas(
@@ -221,4 +293,11 @@ def _svg(figure: Figure) -> str:
     return drawing
 
 
-PLOTS = {"ranges": ranges, "forest": forest, "matrix": matrix}
+PLOTS = {
+    "ranges": ranges,
+    "forest": forest,
+    "matrix": matrix,
+    "lines": lines,
+    "areas": areas,
+    "curve": curve,
+}

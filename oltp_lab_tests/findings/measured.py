@@ -1,7 +1,8 @@
 """Measurement files for tests of the report: small, written by the real store."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,13 @@ def oracle_queries(failure: str | None = None) -> Rows:
     ]
 
 
+LEFT = (
+    "through", "pool", "offered_tps", "skipped", "void", "not_sampled", "failure",
+    "checkout_p50_ms", "checkout_p95_ms",
+)  # fmt: skip
+"""Columns of ``load_runs`` that these runs leave empty."""
+
+
 def load_runs(**changes: Any) -> Rows:
     return [
         {
@@ -93,6 +101,7 @@ def load_runs(**changes: Any) -> Rows:
             "failed": 0,
             "aborted": 0,
             "complete": True,
+            **dict.fromkeys(LEFT),
         }
         | changes
         for sessions, transactions in ((8, 80_000), (1000, 16_000))
@@ -127,6 +136,11 @@ def isolation_load(**changes: Any) -> Rows:
     ]
 
 
+NO_FAILURES = dict.fromkeys(
+    ("serialization_failures", "deadlocks", "skipped", "late", "retries"), 0
+)
+
+
 def load_operations(**changes: Any) -> Rows:
     return [
         {
@@ -139,6 +153,7 @@ def load_operations(**changes: Any) -> Rows:
             "p95_ms": slow,
             "p99_ms": None,
             "failures": 0,
+            **NO_FAILURES,
         }
         | changes
         for operation, base in (("lead_lookup", 0.5), ("campaign_report", 4.0))
@@ -155,9 +170,143 @@ def resource_samples() -> Rows:
             "server_cpu_percent": 171.0,
             "client_cpu_percent": 21.0,
             "server_memory_mb": 812.0,
+            "at": BEGAN + timedelta(seconds=second),
+            "checkpoints": float(second == 1),
+            "wal_mb": 3.5,
+            "machine_steal_percent": 0.0,
         }
         for sessions in (8, 1000)
+        for second in (1, 2)
     ]
+
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+ARMS = {
+    "campaign_scale": ("steady_32", "burst_32"),
+    "billing_stress": ("direct_8", "direct_32"),
+    "domain_operations": ("direct_8", "direct_32"),
+    "configuration_lookup": ("direct_8", "direct_32"),
+}
+OPERATIONS = {
+    "campaign_scale": ("campaign_create", "lead_lookup", "worker"),
+    "billing_stress": ("limit_check", "unchecked", "change_plan", "pay_invoices", "revenue_report"),
+    "domain_operations": ("check_dns", "domain_page", "assign_address"),
+    "configuration_lookup": ("flag_lookup", "setting_lookup", "policy_check"),
+}
+FIGURES = {
+    "campaign_scale": {
+        "steps": ("executed",),
+        "step_lag": ("p50_ms", "p95_ms", "unclaimed_p95_ms", "longest_ms"),
+        "step_duration": ("sent_p95_ms",),
+        "lag_by_sender": ("1 p50_ms", "1 p95_ms", "2 to 3 p50_ms", "2 to 3 p95_ms"),
+        "due_steps": ("waiting",),
+        "storage": tuple(
+            f"campaigns.enrollments {what}"
+            for what in ("table_bytes", "index_bytes", "dead_rows", "updates", "hot_updates")
+        ),
+    },
+    "billing_stress": {
+        "limits": ("units_granted", "units_at_the_edge"),
+        "outcomes": ("limit_edge: over the limit",),
+        "modifications": ("upgrade",),
+        "payments": ("attempts_succeeded",),
+        "backlog": ("renewals_due",),
+    },
+    "domain_operations": {
+        "outcomes": ("assign_address: not_available",),
+        "verification": ("domains_verified",),
+        "failovers": ("servers_failed", "addresses_replaced", "milliseconds_longest"),
+        "quality": ("share_of_the_best",),
+        "backlog": ("checks_due",),
+    },
+    "configuration_lookup": {
+        "outcomes": ("send_mail: forbidden",),
+        "lookups": ("feature_flags_scans", "feature_flags_index_scans"),
+        "changes": ("feature_flags_updates",),
+        "policies": ("mails_at_the_edge",),
+    },
+}
+
+
+def _other_arms() -> Iterator[dict[str, Any]]:
+    for workload, arms in ARMS.items():
+        for sessions, arm in zip((8, 32), arms, strict=True):
+            yield {"workload": workload, "arm": arm, "sessions": sessions}
+
+
+def every_load_run() -> Rows:
+    return load_runs() + [{**load_runs()[0], **arm} for arm in _other_arms()]
+
+
+def every_load_operation() -> Rows:
+    others = [
+        {**load_operations()[0], **arm, "operation": operation}
+        for arm in _other_arms()
+        for operation in OPERATIONS[arm["workload"]]
+    ]
+    return load_operations() + others
+
+
+def load_figures() -> Rows:
+    return [
+        {**arm, "query": query, "figure": figure, "value": 40.0, "rise": 20.0}
+        for arm in _other_arms()
+        for query, figures in FIGURES[arm["workload"]].items()
+        for figure in figures
+    ]
+
+
+def load_invariants(violations: int = 0) -> Rows:
+    return [
+        {"workload": workload, "invariant": "kept", "violations": violations, "first": None}
+        for workload in ARMS
+    ]
+
+
+def _named(run: dict[str, Any]) -> dict[str, Any]:
+    return {name: run[name] for name in ("workload", "arm", "sessions")}
+
+
+def transactions() -> Rows:
+    ranks = {"tenant_isolation": 3}  # tenants are told of there alone
+    return [
+        _named(run)
+        | {"operation": "any", "client": 1, "outcome": "ok", "latency_us": 900 + 100 * number}
+        | {"ended_at": BEGAN + timedelta(seconds=number / 4), "retries": 0}
+        | {"tenant": 1 + number % 3 if run["workload"] in ranks else None}
+        for run in every_load_run()
+        for number in range(12)
+    ]
+
+
+def wait_samples() -> Rows:
+    return [
+        _named(run)
+        | {"at": BEGAN + timedelta(seconds=1), "wait_event_type": kind, "active": active}
+        for run in every_load_run()
+        for kind, active in (("CPU", 2), ("Lock", 1))
+    ]
+
+
+def pool_samples() -> Rows:
+    counts = {"waiting": 4, "in_use": 12, "idle": 4, "transactions": 100}
+    return [
+        _named(run)
+        | counts
+        | {"at": BEGAN, "pool": "psycopg_pool", "wait_ms": 1.25, "longest_wait_ms": 9.0}
+        for run in load_runs()
+    ]
+
+
+def statements() -> Rows:
+    query = {"role": "lab_platform", "queryid": "1", "query": "select scratch_load.execute($1, $2)"}
+    figures = {"calls": 10, "total_ms": 25.0, "rows": 10, "blocks": 80, "wal_bytes": 4000.0}
+    return [_named(run) | query | figures | {"plan": "Result"} for run in every_load_run()]
+
+
+def every_resource_sample() -> Rows:
+    sample = resource_samples()[0]
+    return resource_samples() + [sample | arm for arm in _other_arms()]
 
 
 def experiments() -> Rows:
@@ -220,10 +369,16 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "index_safety": index_safety,
     "covert_channels": covert_channels,
     "oracle_queries": oracle_queries,
-    "load_runs": load_runs,
+    "load_runs": every_load_run,
     "isolation_load": isolation_load,
-    "load_operations": load_operations,
-    "resource_samples": resource_samples,
+    "load_operations": every_load_operation,
+    "load_figures": load_figures,
+    "load_invariants": load_invariants,
+    "resource_samples": every_resource_sample,
+    "transactions": transactions,
+    "wait_samples": wait_samples,
+    "pool_samples": pool_samples,
+    "statements": statements,
     "experiments": experiments,
     "experiment_variants": experiment_variants,
     "syncs": syncs,

@@ -158,7 +158,9 @@ def test_a_broken_load_run_is_told_but_not_measured_by(tmp_path: Path) -> None:
         load_runs=measured.load_runs(aborted=3, complete=False, tps=9999.0),
         load_operations=measured.load_operations(p95_ms=1.0),
     )
-    load, under_load = (finding.read(store, name) for name in ("load", "isolation_under_load"))
+    load, under_load = (
+        finding.read(store, name) for name in ("load_tenant_isolation", "isolation_under_load")
+    )
     assert load.card
     assert load.card["run_id"] == "run-1"
     assert load.figures["p95_most"] == 1200.0
@@ -194,8 +196,11 @@ def test_without_a_complete_run_there_is_no_card(tmp_path: Path) -> None:
         load_runs=measured.load_runs(complete=False),
         load_operations=measured.load_operations(),
     )
-    assert finding.read(store, "load").card is None
-    assert finding.read(store, "load").headline == "load: not measured in this lab home"
+    assert finding.read(store, "load_tenant_isolation").card is None
+    assert (
+        finding.read(store, "load_tenant_isolation").headline
+        == "load tenant isolation: not measured in this lab home"
+    )
 
 
 def test_the_newest_run_is_shown(tmp_path: Path) -> None:
