@@ -114,7 +114,10 @@ def test_what_was_not_measured_is_said(tmp_path: Path, page_path: Path) -> None:
 def test_any_one_table_may_be_missing(tmp_path: Path, table: str) -> None:
     measured.everything(tmp_path)
     shutil.rmtree(tmp_path / "measurements" / table)
-    found = report.read(measured.write(tmp_path))
+    store = measured.write(tmp_path)
+    # Workloads ask the same of the same tables: two of them stand for all.
+    alike = {f"load_{name}" for name in measured.ARMS} - {"load_campaign_scale"}
+    found = [finding.read(store, name) for name in finding.names() if name not in alike]
     missing = [f for f in found if f.card is None or any(x is None for x in f.frames.values())]
     assert 0 < len(missing) < len(found)
 
@@ -149,7 +152,10 @@ def test_what_is_not_proven_is_not_called_safe(tmp_path: Path) -> None:
 
 def test_a_broken_load_run_is_told_but_not_measured_by(tmp_path: Path) -> None:
     measured.write(
-        tmp_path, load_runs=measured.load_runs(), load_operations=measured.load_operations()
+        tmp_path,
+        load_runs=measured.load_runs(),
+        load_operations=measured.load_operations(),
+        transactions=measured.transactions(),
     )
     store = measured.write(
         tmp_path,
