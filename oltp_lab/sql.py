@@ -35,6 +35,11 @@ def files(folder: str, pattern: str = "*.sql") -> list[str]:
     return sorted(str(p.relative_to(ROOT)) for p in path(folder).glob(pattern) if p.is_file())
 
 
+def folders(folder: str, *descriptions: str) -> list[str]:
+    """Names of its folders that hold one of these files, which make something of a folder."""
+    return sorted({p.parent.name for name in descriptions for p in path(folder).glob(f"*/{name}")})
+
+
 @cache
 def queries(relative: str) -> dict[str, LiteralString]:
     """The queries of one file by name; each begins with a line ``-- name: lower_case_name``."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
 import dagster as dg
@@ -20,11 +21,10 @@ def _measured() -> Iterator[dg.AssetKey]:
     yield dg.AssetKey("schema")
     for schema, table in catalog.tables():
         yield table_key(schema, table)
-    for folder in ("load", "warehouse/marts"):
-        stage = folder.rpartition("/")[2]
-        for place in sql.path(folder).iterdir():
-            if place.is_dir() or stage == "marts":
-                yield dg.AssetKey([stage, place.stem])
+    for run in sql.folders("load", "workload.toml", "experiment.toml"):
+        yield dg.AssetKey(["load", run])
+    for mart in sql.files("warehouse/marts"):
+        yield dg.AssetKey(["marts", PurePath(mart).stem])
 
 
 @dg.asset(

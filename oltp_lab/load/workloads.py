@@ -201,7 +201,7 @@ class Workload:
 
 def discovered() -> list[str]:
     """Names of the workloads, the folders of ``sql/load`` that describe one."""
-    return sorted(path.parent.name for path in sql.path("load").glob("*/workload.toml"))
+    return sql.folders("load", "workload.toml")
 
 
 def execute(

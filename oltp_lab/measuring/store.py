@@ -26,7 +26,10 @@ from oltp_lab.errors import LabError
 from oltp_lab.servers import Database
 
 MACROS = "measuring/load_runs.sql"
-_MISSING = re.compile(r"Table with name (\S+) does not exist|Referenced column (\S+) not found")
+_MISSING = re.compile(
+    r"Table with name (\S+) does not exist"
+    r'|(?:Referenced column |does not have a column named )"(\w+)"'  # of older files
+)
 _UNDEFINED = re.compile(r"Function with name (\S+) does not exist")
 
 
@@ -104,7 +107,7 @@ class Measurements:
             lacking = _define(connection, query)
             try:
                 return frame_of(connection.execute(query, parameters))
-            except duckdb.CatalogException as error:
+            except (duckdb.CatalogException, duckdb.BinderException) as error:
                 if missing := _missing(error, lacking):
                     raise LabError(
                         f"there are no measurements {missing!r} in {self.folder}: "
@@ -147,7 +150,7 @@ def _define(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]
 def _missing(error: duckdb.Error, lacking: Mapping[str, str]) -> str | None:
     """The table or column that is not there, also when it is a macro that lacks it."""
     if found := _MISSING.search(str(error)):
-        return found[1] or found[2].strip('"')
+        return found[1] or found[2]
     macro = _UNDEFINED.search(str(error))
     return lacking.get(macro[1]) if macro else None
 

@@ -55,7 +55,8 @@ class SyncConfig(dg.Config):
 
 def _load_keys() -> list[dg.AssetKey]:
     """The load runs: in the job `lab` they write before the sync reads."""
-    return [dg.AssetKey(["load", p.name]) for p in sorted(sql.path("load").iterdir()) if p.is_dir()]
+    runs = sql.folders("load", "workload.toml", "experiment.toml")
+    return [dg.AssetKey(["load", name]) for name in runs]
 
 
 @dg.multi_asset(

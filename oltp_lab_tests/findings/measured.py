@@ -362,6 +362,26 @@ def covert_channels() -> Rows:
     ]
 
 
+def growth() -> Rows:
+    sizes = [("tenants", 1), ("leads", 1), ("tenants", 16), ("leads", 16)]
+    return [
+        {"operation": "claim_due_steps_idle", "axis": axis, "multiple": multiple, "tenants": 100,
+         "leads_a_tenant": 100, "calls": 40, "p50_ms": 0.5 * multiple, "visits_per_call": 9.0,
+         "blocks_per_call": 12.0 * multiple}
+        for axis, multiple in sizes
+    ]  # fmt: skip
+
+
+def growth_exponents() -> Rows:
+    judged = {"exponent": 0.98, "low": 0.95, "high": 1.01, "limit": 0.146, "plan": "Seq Scan"}
+    return [
+        {"operation": "claim_due_steps_idle", "axis": axis, "measure": measure,
+         "faster_than_logarithmic": None if measure == "ms" else axis == "tenants"} | judged
+        for axis in ("tenants", "leads")
+        for measure in ("blocks", "visits", "ms")
+    ]  # fmt: skip
+
+
 TABLES: dict[str, Callable[[], Rows]] = {
     "tables": sizes,
     "isolation_probes": probes,
@@ -379,6 +399,8 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "wait_samples": wait_samples,
     "pool_samples": pool_samples,
     "statements": statements,
+    "growth": growth,
+    "growth_exponents": growth_exponents,
     "experiments": experiments,
     "experiment_variants": experiment_variants,
     "syncs": syncs,

@@ -42,8 +42,9 @@ def _materialize(database: Database) -> dg.ExecuteInProcessResult:
 def test_a_run_and_its_metadata(seeded: Database) -> None:
     result = _materialize(seeded)
     assert result.success
-    (check,) = result.get_asset_check_evaluations()
-    assert check.passed
+    assert {check.check_name: check.passed for check in result.get_asset_check_evaluations()} == {
+        "no_failed_sessions": True, "no_slower_than_before": True,
+    }  # fmt: skip
     (event,) = result.get_asset_materialization_events()
     metadata = event.materialization.metadata
     assert "| direct_6 |" in str(metadata["arms"].value)
@@ -58,7 +59,8 @@ def test_broken_isolation_fails_the_run_and_names_the_script(seeded: Database) -
         connection.execute("alter policy tenant on campaigns.leads using (true)")
     result = _materialize(seeded)
     assert not result.success
-    (check,) = result.get_asset_check_evaluations()
+    checks = {check.check_name: check for check in result.get_asset_check_evaluations()}
+    check = checks["no_failed_sessions"]
     assert not check.passed
     assert check.blocking
     assert "isolation broken" in (check.description or "")
