@@ -40,6 +40,9 @@ class Source:
         return tables.first(self.runs)
 
 
+_ACRONYMS = {"cpu", "dns", "hot", "wal"}
+
+
 @dataclass(frozen=True)
 class Plate:
     """A table or a plot below a finding, or why there is none."""
@@ -116,7 +119,9 @@ def _plates(found: Finding) -> list[Plate]:
 
 def _plate(found: Finding, query: str, frame: pd.DataFrame | None) -> Plate:
     kind, name = query.split("_", 1)
-    caption = name.replace("_", " ").capitalize()
+    words = (word.upper() if word in _ACRONYMS else word for word in name.split("_"))
+    caption = " ".join(words)
+    caption = caption[0].upper() + caption[1:]
     if frame is None:
         return Plate(caption, absent="not measured in this lab home")
     if frame.empty:

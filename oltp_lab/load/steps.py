@@ -1,4 +1,4 @@
-"""The SQL around a workload's arms: setup, figures, invariants and teardown, a file each.
+"""The SQL around a workload's arms: setup, before, figures, invariants, teardown, a file each.
 
 A file holds named queries, run in its order as lab_platform or the role in brackets after the name
 (``administrator``: the owner of ``scratch_load``). ``%(run_id)s`` and the workload's sizes are
@@ -33,6 +33,13 @@ class Steps:
         """Run ``setup.sql``: the slice of the run's own. Raises LabError naming what failed."""
         for _ in self._answers("setup.sql"):
             pass
+
+    def prepare(self, name: str) -> None:
+        """Run one query of ``before.sql``. Raises LabError naming what failed, or is not there."""
+        found = [step for step in self._steps("before.sql") if step.name == name]
+        if not found:
+            raise LabError(f"{self.folder}/before.sql has no query {name}, which an arm asks for")
+        self._execute("before.sql", found[0])
 
     def tear_down(self) -> None:
         """Run ``teardown.sql``, whatever became of the run. Raises LabError naming what failed."""

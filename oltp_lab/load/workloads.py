@@ -31,7 +31,8 @@ class Arm:
     """So many sessions at once, through one of WAYS (then to so many connections).
 
     ``rate`` is transactions/s to offer, None for a closed loop; one that is ``latency_limit_ms``
-    late before it begins is skipped, and one that ends later counted as late.
+    late before it begins is skipped, and one that ends later counted as late. ``before`` names the
+    query of ``before.sql`` that is run first.
     """
 
     sessions: int
@@ -39,6 +40,7 @@ class Arm:
     pool: int | None = None
     rate: float | None = None
     latency_limit_ms: float | None = None
+    before: str | None = None
 
     @property
     def connections(self) -> int:
@@ -268,6 +270,8 @@ def _arms(
         if arm.missing:
             yield leave_out(load, arm.missing, store, run)
             continue
+        if arm.before:
+            steps.prepare(arm.before)
         scratch.checkpoint(maker)
         outcome = _measured(load, steps, store, run)
         yield outcome

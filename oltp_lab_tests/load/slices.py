@@ -16,7 +16,7 @@ from oltp_lab.measuring import scratch
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database
 
-_AROUND = {"setup", "figures", "invariants", "teardown"}
+_AROUND = {"setup", "before", "figures", "invariants", "teardown"}
 _SUM = "select count(*), md5(string_agg(r::text, chr(10) order by r.ctid)) from {} as r"
 
 

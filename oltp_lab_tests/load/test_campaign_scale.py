@@ -16,11 +16,16 @@ from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.sample_data import rules
 from oltp_lab.servers import Database
 
+SMOKE = Workload.read("campaign_scale", "smoke")
 WORKLOAD = replace(
-    Workload.read("campaign_scale", "smoke"), arms={"burst_14": Arm(14)}, seconds=1.0, warmup=0.2
+    SMOKE,
+    arms={"burst_14": Arm(14)},
+    sizes={**SMOKE.sizes, "burst_after": 2},
+    seconds=1.0,
+    warmup=0.2,
 )
 INVARIANTS = list(sql.queries(f"{WORKLOAD.folder}/invariants.sql"))
-FILES = {"setup", "figures", "invariants", "teardown"}
+FILES = {"setup", "before", "figures", "invariants", "teardown"}
 
 # A step that was sent, and who got it.
 SENT = """

@@ -24,7 +24,7 @@ look = 3
 count = { weight = 1, role = "lab_platform" }
 
 [arms]
-direct_4 = 4
+direct_4 = { sessions = 4, before = "counted" }
 pooled = { sessions = 6, through = "pgbouncer", pool = 2 }
 
 [scales.smoke]
@@ -43,6 +43,10 @@ grant select, insert on public.kept to lab_platform;
 
 -- name: first
 insert into scratch_load.counts values (current_user, 0, %(most)s);
+""",
+    "before.sql": """
+-- name: counted
+insert into scratch_load.counts values ('lab_platform', %(most)s, 0);
 """,
     "look.sql": "\\set n random(1, :most)\n"
     "insert into scratch_load.counts values (current_user, :n);",
@@ -111,6 +115,7 @@ def test_each_operation_runs_as_its_role(play: Play, store: Measurements) -> Non
     figures = store.read("select figure, value, rise from load_figures").set_index("figure")
     assert figures.loc["lab_app", "value"] >= calls["look"]
     assert figures.loc["lab_platform", "rise"] >= calls["count"]
+    assert figures.loc["lab_platform", "value"] == figures.loc["lab_platform", "rise"] + 1, "before"
     held = store.read("select invariant, violations from load_invariants").to_dict("records")
     assert [(row["invariant"], row["violations"]) for row in held] == [
         ("nobody_else", 0), ("never_too_many", 0),
@@ -185,7 +190,8 @@ def test_a_script_that_errors_is_named_and_the_rest_is_kept(
     [
         ("workload.toml", "look = 3", "look = 3\nmissing = 1", "missing has no script"),
         ("workload.toml", '"pgbouncer"', '"magic"', "through 'magic'"),
-        ("workload.toml", "direct_4 = 4", "direct_4 = 1", "1 sessions for 2 roles"),
+        ("workload.toml", "sessions = 4", "sessions = 1", "1 sessions for 2 roles"),
+        ("workload.toml", '"counted"', '"uncounted"', "before.sql has no query uncounted"),
         ("setup.sql", "%(most)s", "%(least)s", "first asks for least, which workload.toml"),
         ("setup.sql", "values (current_user, 0", "values (current_user, 1 / 0", "first failed"),
     ],

@@ -150,7 +150,7 @@ select panel, second, memory from load_resources(newest_run('campaign_scale'), '
 -- name: lines_write_ahead_log_over_seconds_in_megabytes_a_second
 select panel, second, wal, checkpoint from load_resources(newest_run('campaign_scale'), 'campaign_scale');
 
--- name: table_outcomes_by_operation
+-- name: table_outcomes_other_than_success_at_once
 from load_outcomes(newest_run('campaign_scale'), 'campaign_scale');
 
 -- name: table_steps_by_outcome

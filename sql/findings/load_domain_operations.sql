@@ -80,7 +80,7 @@ select panel, second, memory from load_resources(newest_run('domain_operations')
 -- name: lines_write_ahead_log_over_seconds_in_megabytes_a_second
 select panel, second, wal, checkpoint from load_resources(newest_run('domain_operations'), 'domain_operations');
 
--- name: table_outcomes_by_operation
+-- name: table_outcomes_other_than_success_at_once
 from load_outcomes(newest_run('domain_operations'), 'domain_operations');
 
 -- name: table_answers_refusals_and_conflicts

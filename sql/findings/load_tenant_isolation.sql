@@ -87,7 +87,7 @@ select panel, second, memory from load_resources(newest_run('tenant_isolation'),
 -- name: lines_write_ahead_log_over_seconds_in_megabytes_a_second
 select panel, second, wal, checkpoint from load_resources(newest_run('tenant_isolation'), 'tenant_isolation');
 
--- name: table_outcomes_by_operation
+-- name: table_outcomes_other_than_success_at_once
 from load_outcomes(newest_run('tenant_isolation'), 'tenant_isolation');
 
 -- name: table_statements_that_took_most_of_the_time

@@ -56,7 +56,7 @@ select
     serialization_failures as "serialization failures", deadlocks as "deadlocks", skipped as "skipped",
     failures - serialization_failures - deadlocks - skipped as "other failures", late as "late", retries as "retries"
 from load_operations
-where run_id = run and workload = ran
+where run_id = run and workload = ran and greatest(failures, late, retries) > 0
 order by operation, sessions, arm;
 
 -- name: load_throughput
@@ -101,12 +101,13 @@ with whole as (
         coalesce(n.through::varchar, 'direct') || if(n.offered_tps is null, '', ', open loop') as way, n.arm, n.sessions, n.pool,
         n.tps, l.p95, n.tps / l.p95 as power
     from newest n join latencies l using (run_id, arm)
+    where n.arm not like 'exercise%' and n.arm not like 'burst%'  -- other sizes, other work
 )
 select
     way, arm, sessions, pool, tps, p95, power,
     coalesce(way = 'direct' and power = max(power) filter (way = 'direct') over (), false)
-        and count(*) filter (way = 'direct') over () > 2 as knee
-from curve
+        and sizes > 2 as knee
+from curve, (select count(distinct sessions) as sizes from curve where way = 'direct')
 order by way, sessions, pool;
 
 -- name: load_curve_points
@@ -203,10 +204,10 @@ with pooled as (
     group by all
 )
 select
-    replace(p.arm, '_', ' ') as "arm", any_value(r.sessions) as "sessions", sum(p.size) as "connections",
-    100 * sum(p.in_use) / sum(p.size) as "in use, %", sum(p.waiting) as "waiting", sum(p.most_waiting) as "most waiting",
-    avg(p.wait_ms) as "mean wait, ms", max(p.longest_ms) as "longest wait, ms",
-    any_value(r.checkout_p50_ms) as "checkout p50, ms", any_value(r.checkout_p95_ms) as "checkout p95, ms"
+    replace(p.arm, '_', ' ') as "arm", any_value(r.sessions) as "sessions", sum(p.size) as "pool",
+    100 * sum(p.in_use) / sum(p.size) as "in use, %", sum(p.waiting) as "waiting", sum(p.most_waiting) as "at most",
+    avg(p.wait_ms) as "mean wait, ms", max(p.longest_ms) as "longest, ms",
+    any_value(r.checkout_p50_ms) as "wait p50, ms", any_value(r.checkout_p95_ms) as "wait p95, ms"
 from pooled p
 join load_runs r on r.run_id = run and r.workload = ran and r.arm = p.arm
 group by p.arm
