@@ -9,9 +9,9 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from oltp_lab import catalog, sql
-from oltp_lab.load import pages, workloads
+from oltp_lab.load import execution, pages
 from oltp_lab.load import rls_cost as comparison
-from oltp_lab.load.workloads import Workload
+from oltp_lab.load.workload import Workload, discovered
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.resources.shown import shown
 
@@ -96,7 +96,7 @@ def _workload(name: str) -> Any:
         run = measurements.run(context, database, scale.value())
         with shown():
             told = Workload.read(name, scale.value()).told(**config.model_dump())
-            for outcome in workloads.execute(database, told, store, run):
+            for outcome in execution.execute(database, told, store, run):
                 context.log.info("%s", outcome)
         return dg.MaterializeResult(metadata=pages.workload(store, run, name))
 
@@ -125,4 +125,4 @@ def rls_cost(
     return dg.MaterializeResult(metadata=pages.rls_cost(variants))
 
 
-assets = [*map(_workload, workloads.discovered()), rls_cost]
+assets = [*map(_workload, discovered()), rls_cost]

@@ -3,9 +3,9 @@
 import dagster as dg
 
 from oltp_lab import sql
-from oltp_lab.load import workloads
 from oltp_lab.load.history import History
 from oltp_lab.load.pages import QUERIES
+from oltp_lab.load.workload import discovered
 from oltp_lab.measuring import markdown
 from oltp_lab.resources import MeasurementsResource
 
@@ -86,7 +86,7 @@ def _no_slower(workload: str) -> dg.AssetChecksDefinition:
     return no_slower_than_before
 
 
-_names = workloads.discovered()
+_names = discovered()
 checks = [
     *map(_no_failed_sessions, _names),
     *map(_no_slower, _names),

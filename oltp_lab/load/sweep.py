@@ -16,8 +16,8 @@ import pandas as pd
 
 from oltp_lab import catalog, servers, settings, sql
 from oltp_lab.errors import LabError
-from oltp_lab.load import workloads
-from oltp_lab.load.workloads import Arm, Workload
+from oltp_lab.load import execution
+from oltp_lab.load.workload import Arm, Workload, discovered
 from oltp_lab.measuring import markdown
 from oltp_lab.measuring.loads import Outcome
 from oltp_lab.measuring.store import Measurements, Run
@@ -36,12 +36,12 @@ def execute(
 ) -> bool:
     """Sweep a workload and say what was found, as a table; False when an arm broke.
 
-    Raises LabError as ``workloads.execute`` does.
+    Raises LabError as ``execution.execute`` does.
     """
     closed = replace(workload, arms={**workload.arms, **workload.sweep}, exercise=None)
     each = workload.seconds + workload.warmup
     say(f"{workload.name}: {len(closed.arms)} + {len(SHARES)} arms of {each:g} s")
-    outcomes = workloads.execute(database, closed, store, run, partial(offers, closed))
+    outcomes = execution.execute(database, closed, store, run, partial(offers, closed))
     asked = {
         "run_id": run.run_id, "workload": workload.name, "objective_ms": workload.objective_ms,
     }  # fmt: skip
@@ -82,7 +82,7 @@ def best(found: pd.DataFrame, objective_ms: float) -> str:
 def swept() -> list[str]:
     """Workloads that have a sweep: those whose arms do not go on from each other."""
     scale = settings.SCALES[0]
-    return [name for name in workloads.discovered() if Workload.read(name, scale).sweep]
+    return [name for name in discovered() if Workload.read(name, scale).sweep]
 
 
 @click.command()

@@ -18,7 +18,7 @@ from typing import Any
 from oltp_lab import servers, settings
 from oltp_lab.load import rls_cost
 from oltp_lab.load.rls_cost import Experiment
-from oltp_lab.load.workloads import Workload
+from oltp_lab.load.workload import Workload
 from oltp_lab.measuring import loads, scratch
 from oltp_lab.measuring.pgbench import Driven, Load, drive
 from oltp_lab.measuring.statistics import compare

@@ -9,9 +9,9 @@ import psycopg
 from psycopg import sql as pg
 
 from oltp_lab import catalog, sql
-from oltp_lab.load import workloads
+from oltp_lab.load import execution
 from oltp_lab.load.steps import Steps
-from oltp_lab.load.workloads import Arm, Workload
+from oltp_lab.load.workload import Arm, Workload
 from oltp_lab.measuring import scratch
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database
@@ -44,7 +44,7 @@ def run_evenly(
     before = rows(database)
     with slice_of(database, workload):
         pass
-    (outcome,) = workloads.execute(
+    (outcome,) = execution.execute(
         database, replace(workload, operations=even, arms={"direct_6": Arm(6)}), store, run
     )
     assert outcome.failure is None

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from oltp_lab import sql
-from oltp_lab.load import workloads
+from oltp_lab.load import execution
 from oltp_lab.load.steps import Steps
-from oltp_lab.load.workloads import Arm, Workload
+from oltp_lab.load.workload import Arm, Workload
 from oltp_lab.measuring import scratch
 from oltp_lab.measuring.loads import measure
 from oltp_lab.measuring.store import Measurements, Run
@@ -181,7 +181,7 @@ def test_a_run_holds_what_it_promises_and_leaves_the_sample_data_as_it_was(
 ) -> None:
     with made(seeded, run):
         pass  # killed here, it leaves its slice behind
-    (outcome,) = workloads.execute(seeded, WORKLOAD, store, run)
+    (outcome,) = execution.execute(seeded, WORKLOAD, store, run)
     assert outcome.failure is None
     for row in outcome.operations:
         assert row["failures"] == 0

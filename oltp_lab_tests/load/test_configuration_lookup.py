@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from oltp_lab.load.workloads import Workload
+from oltp_lab.load.workload import Workload
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database
 from oltp_lab_tests.load import slices

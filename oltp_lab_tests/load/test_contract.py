@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 
 from oltp_lab.errors import LabError
-from oltp_lab.load import checks, workloads
-from oltp_lab.load.workloads import Arm, Workload
+from oltp_lab.load import checks, execution
+from oltp_lab.load.workload import Arm, Workload, discovered
 from oltp_lab.measuring.loads import Outcome
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database, pgbouncer
@@ -87,7 +87,7 @@ def folder(editable_sql: Path) -> Path:
 def play(seeded: Database, store: Measurements, run: Run, folder: Path) -> Iterator[Play]:
     def played(**told: list[str]) -> list[Outcome]:
         workload = Workload.read("counting", "smoke").told(**told)  # type: ignore[arg-type]
-        return workloads.execute(seeded, workload, store, run)
+        return execution.execute(seeded, workload, store, run)
 
     yield played
     with seeded.connect() as connection:
@@ -98,8 +98,8 @@ def play(seeded: Database, store: Measurements, run: Run, folder: Path) -> Itera
 
 
 def test_a_folder_is_discovered_and_read(folder: Path) -> None:
-    assert "counting" in workloads.discovered()
-    assert "rls_cost" not in workloads.discovered()
+    assert "counting" in discovered()
+    assert "rls_cost" not in discovered()
     workload = Workload.read("counting", "smoke")
     assert workload.sizes == {"most": 8}, "a scale's take the place of the workload's"
     assert workload.arms["pooled"] == Arm(6, "pgbouncer", 2)

@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from oltp_lab.load import workloads
+from oltp_lab.load import execution
 from oltp_lab.load.steps import Steps
-from oltp_lab.load.workloads import Arm, Workload
+from oltp_lab.load.workload import Arm, Workload
 from oltp_lab.measuring import scratch
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database, embedded, pgbouncer
@@ -34,14 +34,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from oltp_lab import servers, settings
-from oltp_lab.load import workloads
-from oltp_lab.load.workloads import Arm
+from oltp_lab.load import execution
+from oltp_lab.load.workload import Arm
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab_tests.load.test_failure import WORKLOAD, pooled_arm
 database = servers.oltp(settings.load()).sibling(sys.argv[1])
 workload = replace(WORKLOAD, arms={"arm": pooled_arm()})
 run = Run.of(database, "run-1", "smoke")
-workloads.execute(database, workload, Measurements(Path(sys.argv[2])), run)
+execution.execute(database, workload, Measurements(Path(sys.argv[2])), run)
 """
 AS_AN_ASSET = """
 import sys
@@ -132,7 +132,7 @@ def test_a_server_that_dies_half_way(seeded: Database, store: Measurements, run:
     away = replace(seeded, server=replace(seeded.server, cluster=None))
     two = replace(WORKLOAD, arms={"first": ARM, "second": ARM})
     with _killed_half_way(seeded):
-        (outcome,) = workloads.execute(away, two, store, run)
+        (outcome,) = execution.execute(away, two, store, run)
     assert re.search(DIED, outcome.failure or "")
     assert _kept(store)["failure"] == outcome.failure
     judged = store.read("select violations, first from load_invariants")

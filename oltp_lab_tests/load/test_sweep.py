@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from oltp_lab.load import sweep
-from oltp_lab.load.workloads import Arm, Workload
+from oltp_lab.load.workload import Arm, Workload
 from oltp_lab.measuring.store import Measurements, Run
 from oltp_lab.servers import Database
 

@@ -9,8 +9,8 @@ from psycopg import sql as pg
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
-from oltp_lab.load import workloads
-from oltp_lab.load.workloads import Arm, Operation, Workload
+from oltp_lab.load import execution
+from oltp_lab.load.workload import Arm, Operation, Workload
 from oltp_lab.measuring import scratch
 from oltp_lab.measuring.loads import measure
 from oltp_lab.measuring.pgbench import Load, Script
@@ -54,7 +54,7 @@ def test_arms_run_and_the_sample_rows_stay_as_they_were(
 ) -> None:
     with seeded.connect(autocommit=True) as connection:
         before = connection.execute(SAMPLE_ROWS).fetchone()
-        outcomes = workloads.execute(seeded, WORKLOAD, store, run)
+        outcomes = execution.execute(seeded, WORKLOAD, store, run)
         assert connection.execute(SAMPLE_ROWS).fetchone() == before
         campaigns = connection.execute(
             "select count(*), count(distinct tenant_id) from campaigns.campaigns "
@@ -108,7 +108,7 @@ def test_every_script_aborts_when_policies_let_all_rows_through(
             alter = pg.SQL("alter policy tenant on campaigns.{} using (true) with check (true)")
             connection.execute(alter.format(pg.Identifier(table)))
     broken = replace(WORKLOAD, operations={operation: Operation(1)})
-    outcomes = workloads.execute(seeded, broken, store, run)
+    outcomes = execution.execute(seeded, broken, store, run)
     assert len(outcomes) == 1, "no further arm after one that broke"
     stored = store.read("select complete from load_runs")
     assert (outcomes[0].failure or "").startswith(f"{operation}: ERROR:  isolation broken")
@@ -121,7 +121,7 @@ def test_a_tenant_that_sees_nothing_is_a_breach_too(
     with seeded.connect() as connection:
         connection.execute("drop policy tenant on campaigns.leads")
     broken = replace(WORKLOAD, operations={"lead_lookup": Operation(1)})
-    (outcome,) = workloads.execute(seeded, broken, store, run)
+    (outcome,) = execution.execute(seeded, broken, store, run)
     assert "rows of nobody were seen" in (outcome.failure or "")
 
 
@@ -169,7 +169,7 @@ def test_what_a_killed_run_left_is_replaced(seeded: Database) -> None:
 def test_without_sample_data_nothing_is_started(database: Database, store: Measurements) -> None:
     run = Run.of(database, "run-1", "smoke")
     with pytest.raises(LabError, match="no active tenant has leads: run the job `build`"):
-        workloads.execute(database, WORKLOAD, store, run)
+        execution.execute(database, WORKLOAD, store, run)
     assert store.tables() == []
 
 
@@ -178,5 +178,5 @@ def test_too_many_sessions_are_refused_before_anything_is_made(
 ) -> None:
     crowded = replace(WORKLOAD, arms={"direct_1": Arm(1), "direct_9000": Arm(9000)})
     with pytest.raises(LabError, match="9000 sessions"):
-        workloads.execute(seeded, crowded, store, run)
+        execution.execute(seeded, crowded, store, run)
     assert store.tables() == []
