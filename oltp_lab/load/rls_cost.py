@@ -44,6 +44,7 @@ class Experiment:
     variants: list[str]
     baseline: str
     clones: list[str]
+    guarded: list[str]
     tenants: int
     targets: int
     sessions: int
@@ -95,7 +96,7 @@ def execute(
         scratch.exclusively(database, NAME, run),
         scratch.made(database, tenants=experiment.tenants, targets=experiment.targets) as maker,
     ):
-        _clone(database, maker, experiment.clones)
+        _clone(database, maker, experiment)
         variables = scratch.define_lookups(maker)
         for operation in experiment.operations:
             scratch.checkpoint(maker)
@@ -121,26 +122,30 @@ def execute(
     return rows
 
 
-def _clone(database: Database, maker: psycopg.Connection, tables: list[str]) -> None:
-    """Copy tables of campaigns, indexes and all, into tables without row level security."""
+def _clone(database: Database, maker: psycopg.Connection, experiment: Experiment) -> None:
+    """Copy tables of campaigns, indexes and all, without row level security and with it."""
     queries = sql.queries(f"load/{NAME}/clone.sql")
 
-    def run(connection: psycopg.Connection, name: str, table: str) -> None:
-        clone, original = pg.Identifier(scratch.SCHEMA, table), pg.Identifier("campaigns", table)
-        statement = pg.SQL(queries[name]).format(
-            clone=clone,
-            table=original,
-            clone_text=pg.Literal(clone.as_string()),
-            table_text=pg.Literal(original.as_string()),
+    def run(connection: psycopg.Connection, step: str, table: str, clone: str) -> None:
+        names = pg.Identifier(scratch.SCHEMA, clone), pg.Identifier("campaigns", table)
+        statement = pg.SQL(queries[step]).format(
+            clone=names[0],
+            table=names[1],
+            clone_text=pg.Literal(names[0].as_string()),
+            table_text=pg.Literal(names[1].as_string()),
         )
         connection.execute(statement)
 
+    copies = [(table, table) for table in experiment.clones]
+    guarded = [(table, f"guarded_{table}") for table in experiment.guarded]
     with database.connect("lab_platform", autocommit=True) as platform:
-        for table in tables:
-            run(maker, "create", table)
-            run(platform, "fill", table)
-            run(maker, "index", table)
-            run(maker, "settle", table)
+        for copy in [*copies, *guarded]:
+            run(maker, "create", *copy)
+            run(platform, "fill", *copy)
+            run(maker, "index", *copy)
+            if copy in guarded:
+                run(maker, "guard", *copy)
+            run(maker, "settle", *copy)
 
 
 def _plans(

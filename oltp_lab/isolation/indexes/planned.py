@@ -26,10 +26,13 @@ CALLS = "isolation/index_safety"
 _SCRATCH = "measuring/scratch.sql"
 _SIZES = {"tenants": 10, "targets": 5}
 _DRAW = {"tenant": 1, "target": 1, "status": 1}
+_LOOKUPS = {"tenant", "campaign", "step"}
 _SAME_WITH_FILTER = {"rls_alone": "rls_and_filter"}
 _UNGUARDED = "filter_alone"  # reads copies of the tables that have no policies
 
 _PIPELINE = re.compile(r"^\\startpipeline\n(.*);\n\\endpipeline", re.M | re.S)
+_MADE = re.compile(r"^create (?:table|function) scratch_load\.(\w+)", re.M)
+_USED = re.compile(r"scratch_load\.(\w+)")
 _VARIABLE = re.compile(r"(?<!:):([a-z_]+)")
 
 Plans = Mapping[str, Sequence[Scan]]
@@ -63,7 +66,12 @@ def scripts() -> dict[str, tuple[list[str], list[str]]]:
 
 def _leans_on_scratch(script: str) -> bool:
     pipeline = _PIPELINE.search(script)
-    return pipeline is not None and _DRAW.keys() >= set(_VARIABLE.findall(pipeline[1]))
+    if pipeline is None:
+        return False
+    made = set(_MADE.findall(sql.read(_SCRATCH))) | _LOOKUPS
+    return (
+        set(_VARIABLE.findall(pipeline[1])) <= _DRAW.keys() and set(_USED.findall(script)) <= made
+    )
 
 
 def _statements(script: str) -> list[str]:

@@ -1,0 +1,10 @@
+-- An explicit filter on tables without row level security.
+\set tenant random_zipfian(1, :tenants, 1.1)
+\set target random(1, :targets)
+\startpipeline
+select lab.enter_tenant(scratch_load.tenant(:tenant));
+insert into scratch_load.events (tenant_id, campaign_id, lead_id, step_id, kind, occurred_at)
+select scratch_load.tenant(:tenant), lead_id, lead_id, lead_id, 'sent', now()
+from scratch_load.targets
+where tenant = :tenant and target = :target;
+\endpipeline

@@ -1,0 +1,12 @@
+-- An explicit filter on tables without row level security.
+\set tenant random_zipfian(1, :tenants, 1.1)
+\set target random(1, :targets)
+\startpipeline
+select lab.enter_tenant(scratch_load.tenant(:tenant));
+update scratch_load.leads
+set custom_fields = '{"score": 1}', updated_at = now()
+where tenant_id = scratch_load.tenant(:tenant)
+    and id = (
+        select lead_id from scratch_load.targets where tenant = :tenant and target = :target
+    );
+\endpipeline
