@@ -107,7 +107,7 @@ _FRAME = ("panel", "second", "checkpoint")
 def lines(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
     """Values over seconds, a line a column; upright lines are checkpoints that began.
 
-    Columns: second, checkpoint (may be left out), and the series. Wide ranges get a log axis.
+    Columns: second, checkpoint (may be left out), and the series.
     """
     names = [name for name in rows if name not in _FRAME]
     for name, colour in zip(names, look.series, strict=False):
@@ -115,14 +115,9 @@ def lines(axes: Axes, rows: pd.DataFrame, look: Look) -> None:
     if "checkpoint" in rows:
         for second in rows.loc[rows["checkpoint"], "second"]:
             axes.axvline(second, color=look.mark, linewidth=1.2, linestyle=(0, (3, 2)))
-    values = rows[names].to_numpy(dtype=float)
-    values = values[values > 0]
-    if len(values) and values.max() > 30 * values.min():
-        axes.set_yscale("log")
-        axes.yaxis.set_minor_locator(NullLocator())
-    else:
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_locator(MaxNLocator(3))
+    highest = rows[names].max(axis=None)
+    axes.set_ylim(0, 1.08 * highest if highest > 0 else 1)
+    axes.yaxis.set_major_locator(MaxNLocator(3))
     _seconds(axes, rows)
 
 

@@ -233,9 +233,11 @@ order by total_ms desc
 limit 5;
 
 -- name: load_counts
--- What a workload counted by itself, and what each arm added.
+-- What a workload counted by itself, and what each arm added to what can be added to.
 create macro load_counts(run, ran, asked) as table
-select figure as "count", replace(arm, '_', ' ') as "arm", value as "in all", rise as "in this arm"
+select
+    replace(figure, '_', ' ') as "count", replace(arm, '_', ' ') as "arm", value as "in all",
+    case when value = floor(value) and rise = floor(rise) then rise::bigint end as "in this arm"
 from load_figures
 where run_id = run and workload = ran and query = asked
 order by figure, recorded_at, arm;

@@ -7,14 +7,19 @@ union all
 select 'executed', count(*) from scratch_load.executions;
 
 -- name: step_lag
--- From when a step fell due until a worker began it, of those begun since the last reading; and how much of
--- that time it waited to be claimed, and behind its turn's other steps.
+-- From when a step fell due (or workers came, where that was later: between arms nobody works) until a worker
+-- began it, of those begun since the last reading; and how much of that time it waited to be claimed, and
+-- behind its turn's other steps.
 with begun as (
-    select extract(epoch from x.began - c.due_at) * 1000 as lag, extract(epoch from c.claimed_at - c.due_at) * 1000 as unclaimed,
-           extract(epoch from x.began - c.claimed_at) * 1000 as claimed
+    select c.due_at, c.claimed_at, x.began, min(c.claimed_at) over () as came
     from scratch_load.executions x
     join scratch_load.claims c using (turn, place)
     where x.began > (select coalesce(max(at), '-infinity') from scratch_load.readings)
+), waited as (
+    select extract(epoch from began - greatest(due_at, came)) * 1000 as lag,
+           extract(epoch from claimed_at - greatest(due_at, came)) * 1000 as unclaimed,
+           extract(epoch from began - claimed_at) * 1000 as claimed
+    from begun
 )
 select f.name, f.value
 from (
@@ -22,7 +27,7 @@ from (
            percentile_cont(0.95) within group (order by unclaimed) as unclaimed,
            percentile_cont(0.95) within group (order by claimed) as claimed,
            max(lag) as longest
-    from begun
+    from waited
 ) as of_all
 cross join lateral (values
     ('p50_ms', lag[1]), ('p95_ms', lag[2]), ('longest_ms', longest), ('unclaimed_p95_ms', unclaimed), ('claimed_p95_ms', claimed)
@@ -32,16 +37,16 @@ where f.value is not null;
 -- name: lag_by_sender
 -- The same by the sender's rank, in half decades: whether the small wait behind the large.
 with begun as (
-    select s.sender, extract(epoch from x.began - c.due_at) * 1000 as lag,
-           width_bucket(s.sender, array[2, 4, 11, 32, 101, 317, 1001]) as band
+    select c.tenant_id, c.due_at, x.began, min(c.claimed_at) over () as came
     from scratch_load.executions x
     join scratch_load.claims c using (turn, place)
-    join scratch_load.senders s on s.tenant_id = c.tenant_id
     where x.began > (select coalesce(max(at), '-infinity') from scratch_load.readings)
 ), banded as (
-    select case when min(sender) = max(sender) then min(sender)::text else min(sender) || ' to ' || max(sender) end as ranks,
-           percentile_cont(array[0.5, 0.95]) within group (order by lag) as ms
-    from begun group by band
+    select case when min(s.sender) = max(s.sender) then min(s.sender)::text else min(s.sender) || ' to ' || max(s.sender) end as ranks,
+           percentile_cont(array[0.5, 0.95]) within group (order by extract(epoch from b.began - greatest(b.due_at, b.came)) * 1000) as ms
+    from begun b
+    join scratch_load.senders s using (tenant_id)
+    group by width_bucket(s.sender, array[2, 4, 11, 32, 101, 317, 1001])
 )
 select ranks || ' ' || f.name, f.value
 from banded cross join lateral (values ('p50_ms', ms[1]), ('p95_ms', ms[2])) as f (name, value);
