@@ -37,9 +37,10 @@ sweep: .venv/installed ## Load over sessions, pools, rates  [SCALE=... WORKLOAD=
 	@$(BIN)/dagster job execute -m oltp_lab.definitions -j build
 	@$(BIN)/python -m oltp_lab.load.sweep $(WORKLOAD) $(if $(SECONDS),--seconds $(SECONDS))
 
-# Two at a time, each with servers of its own; the tests of one file share what they set up.
+# Two at a time, each with servers of its own; the tests of one file share what they set up. In the order of
+# the folders, as the run from end to end is the longest and must not come last.
 test: .venv/installed ## Run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed ## Style and types, of Python and SQL
 	@$(BIN)/ruff check .

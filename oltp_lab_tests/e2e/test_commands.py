@@ -55,7 +55,7 @@ def run(home: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=240,
+            timeout=420,
             check=False,
         )
 
