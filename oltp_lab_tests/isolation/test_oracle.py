@@ -224,7 +224,7 @@ def test_what_dagster_sees(seeded: Database) -> None:
         .store()
         .read("from oracle_queries where kind = 'run' order by recorded_at")
     )
-    assert stored["failure"].notna().tolist() == [False, True]
+    assert stored["failure"].notna().tolist()[-2:] == [False, True]  # others ran before
 
 
 def test_config_out_of_bounds_is_refused() -> None:

@@ -47,7 +47,7 @@ def run_evenly(
     (outcome,) = execution.execute(
         database, replace(workload, operations=even, arms={"direct_6": Arm(6)}), store, run
     )
-    assert outcome.failure is None
+    assert outcome.failure is None, outcome.failure
     judged = store.read("select invariant, violations, first from load_invariants")
     assert len(judged) == len(sql.queries(f"{workload.folder}/invariants.sql"))
     assert [row for row in judged.to_dict("records") if row["violations"] != 0] == []
