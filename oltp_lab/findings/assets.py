@@ -21,6 +21,8 @@ def _measured() -> Iterator[dg.AssetKey]:
     yield dg.AssetKey("schema")
     for schema, table in catalog.tables():
         yield table_key(schema, table)
+    for proof in ("mutants", "oracle", "under_load", "covert_channels", "index_safety"):
+        yield dg.AssetKey(["isolation", proof])
     for run in sql.folders("load", "workload.toml", "experiment.toml"):
         yield dg.AssetKey(["load", run])
     for mart in sql.files("warehouse/marts"):
