@@ -50,11 +50,12 @@ def run_evenly(
     assert outcome.failure is None, outcome.failure
     judged = store.read("select invariant, violations, first from load_invariants")
     assert len(judged) == len(sql.queries(f"{workload.folder}/invariants.sql"))
-    assert [row for row in judged.to_dict("records") if row["violations"] != 0] == []
-    assert {row["operation"]: row["failures"] for row in outcome.operations} == dict.fromkeys(
-        even, 0
-    )
-    assert rows(database) == before
+    violated = judged.query("violations != 0").to_dict("records")
+    assert violated == [], violated
+    failures = {row["operation"]: row["failures"] for row in outcome.operations}
+    assert failures == dict.fromkeys(even, 0), failures
+    after = rows(database)
+    assert after == before, {table for table in after if after[table] != before[table]}
     return {row["operation"]: row["calls"] for row in outcome.operations}
 
 

@@ -48,7 +48,8 @@ join scratch_load.failures f using (failure)
 where m.replacement is not null and not exists (
     select from infrastructure.ip_assignments a
     where a.smtp_ip_id = m.replacement and a.owner_tenant_id = m.owner_id
-      and uuid_extract_timestamp(a.id) between f.began - interval '1 millisecond' and f.ended);
+      and uuid_extract_timestamp(a.id)  -- rounded to a millisecond, up or down
+          between f.began - interval '1 millisecond' and f.ended + interval '1 millisecond');
 
 -- name: addresses_lost_for_a_reason
 -- A tenant lost as many as were given up, were worn out or failed: nobody else's was taken for its own.
