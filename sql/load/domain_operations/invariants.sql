@@ -17,7 +17,8 @@ left join assignment a on a.smtp_ip_id = i.id and a.released_at is null
 where i.owner_tenant_id is distinct from a.owner_tenant_id;
 
 -- name: none_on_a_failed_server
--- By our own clock, which is in an assignment's id: none lasts through a failure, and none begins after it.
+-- By our own clock, which is in an assignment's id, rounded to a millisecond up or down: none lasts through a
+-- failure, and none begins after it.
 with failure as (
     select f.*, a.owner_tenant_id, a.smtp_ip_id, a.released_at, uuid_extract_timestamp(a.id) as assigned
     from scratch_load.failures f
@@ -25,10 +26,11 @@ with failure as (
     join infrastructure.ip_assignments a on a.smtp_ip_id = i.id
 )
 select 'a tenant was left on it', failure, smtp_ip_id, owner_tenant_id from failure
-where assigned < began and (released_at is null or released_at > repaired_at)
+where assigned < began - interval '1 millisecond' and (released_at is null or released_at > repaired_at)
 union all
 select 'it was assigned after everybody could see', failure, smtp_ip_id, owner_tenant_id from failure
-where assigned > ended and assigned < coalesce(repaired, 'infinity')
+where assigned > ended + interval '1 millisecond'
+    and assigned < coalesce(repaired, 'infinity') - interval '1 millisecond'
 union all
 select 'it is assigned now', null, i.id, i.owner_tenant_id
 from infrastructure.smtp_ips i
@@ -48,7 +50,7 @@ join scratch_load.failures f using (failure)
 where m.replacement is not null and not exists (
     select from infrastructure.ip_assignments a
     where a.smtp_ip_id = m.replacement and a.owner_tenant_id = m.owner_id
-      and uuid_extract_timestamp(a.id)  -- rounded to a millisecond, up or down
+      and uuid_extract_timestamp(a.id)
           between f.began - interval '1 millisecond' and f.ended + interval '1 millisecond');
 
 -- name: addresses_lost_for_a_reason
