@@ -70,7 +70,7 @@ delete from infrastructure.daily_sends where tenant_id = scratch_load.account(1)
 delete from infrastructure.ip_assignments where owner_tenant_id = scratch_load.account(1);
 
 -- name: verified_exactly_unproven
-update infrastructure.dns_records set status = 'missing', observed = '{}' where tenant_id = scratch_load.account(3) and kind = 'dkim';
+update infrastructure.dns_records set status = 'missing', observed = '{}' where tenant_id = scratch_load.account(3) and kind = 'dkim' and checked_at is not null;
 
 -- name: verified_exactly_proven
 delete from scratch_load.results where refusal = 'verified_elsewhere';
