@@ -45,6 +45,29 @@ begin
 end
 $$;
 
+-- What the application does with an answer or a refusal, neither of which is a failure of its transaction: it
+-- is counted, in a row a session where many would wait for one another.
+create table scratch_load.outcomes (
+    operation text,
+    outcome   text,
+    session   integer,
+    calls     bigint not null,
+    primary key (operation, outcome, session)
+) with (fillfactor = 50);
+grant select, insert, update on scratch_load.outcomes to lab_app, lab_platform;
+
+create function scratch_load.note(operation text, outcome text, session integer) returns text
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    insert into scratch_load.outcomes as o (operation, outcome, session, calls)
+    values (note.operation, note.outcome, note.session, 1)
+    on conflict on constraint outcomes_pkey do update set calls = o.calls + 1;
+    return outcome;
+end
+$$;
+
 -- What a load run writes to: one campaign a tenant, marked with the run, and its targets enrolled in it.
 -- Paused: what is sent belongs to no report of running campaigns.
 create function scratch_load.make_campaigns(run text) returns void

@@ -16,13 +16,6 @@ create table scratch_load.consumption (
     overshot    bigint not null default 0,  -- grants that left more used than there was
     primary key (tenant_id, feature_key, session)
 ) with (fillfactor = 50);
-create table scratch_load.outcomes (
-    operation text,
-    outcome   text,
-    session   integer,
-    calls     bigint not null,
-    primary key (operation, outcome, session)
-) with (fillfactor = 50);
 -- What the payment provider was asked for and has taken: it knows a key, and takes the money once.
 create table scratch_load.charges (
     session         integer not null,
@@ -40,7 +33,7 @@ create table scratch_load.captures (
     amount_cents    bigint not null,
     primary key (tenant_id, idempotency_key)
 );
-grant select, insert, update on scratch_load.consumption, scratch_load.outcomes to lab_app;
+grant select, insert, update on scratch_load.consumption to lab_app;
 grant select, insert, update, delete on all tables in schema scratch_load to lab_platform;
 
 -- name: life
@@ -64,19 +57,6 @@ end
 $$;
 
 -- name: answers (administrator)
--- What the application does with an answer or a refusal: neither is a failure of its transaction.
-create function scratch_load.note(operation text, outcome text, session integer) returns text
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-begin
-    insert into scratch_load.outcomes as o (operation, outcome, session, calls)
-    values (note.operation, note.outcome, note.session, 1)
-    on conflict on constraint outcomes_pkey do update set calls = o.calls + 1;
-    return outcome;
-end
-$$;
-
 create function scratch_load.hold(tenant uuid, feature text, amount bigint, overshot integer, session integer)
     returns void
     language plpgsql

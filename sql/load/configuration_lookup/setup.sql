@@ -10,17 +10,10 @@ create table scratch_load.answers (
     answer integer primary key, tenant_id uuid not null, user_id uuid not null, flag_key text not null, is_on boolean not null
 );
 create table scratch_load.told (tenant_id uuid, user_id uuid, flag_key text, primary key (tenant_id, user_id, flag_key));
-create table scratch_load.outcomes (
-    operation text,
-    outcome   text,
-    session   integer,
-    calls     bigint not null,
-    primary key (operation, outcome, session)
-) with (fillfactor = 50);
 create table scratch_load.sends (tenant_id uuid, session integer, sent bigint not null, primary key (tenant_id, session))
     with (fillfactor = 50);
 grant select on scratch_load.answers to lab_app;
-grant select, insert, update on scratch_load.told, scratch_load.outcomes to lab_app;
+grant select, insert, update on scratch_load.told to lab_app;
 grant select, insert, update on all tables in schema scratch_load to lab_platform;
 
 -- name: lookups (administrator)
@@ -46,19 +39,6 @@ end
 $$;
 
 -- name: answers (administrator)
--- What the application does with an answer or a refusal: neither is a failure of its transaction.
-create function scratch_load.note(operation text, outcome text, session integer) returns text
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-begin
-    insert into scratch_load.outcomes as o (operation, outcome, session, calls)
-    values (note.operation, note.outcome, note.session, 1)
-    on conflict on constraint outcomes_pkey do update set calls = o.calls + 1;
-    return outcome;
-end
-$$;
-
 -- Who sends asks first, and then counts the mail, in one transaction.
 create function scratch_load.send(tenant uuid, session integer) returns text
     language plpgsql

@@ -7,13 +7,6 @@
 -- What is noted beside each answer, a row a session where many would wait for one another.
 create table scratch_load.accounts (tenant_id uuid primary key);
 create table scratch_load.life (began timestamptz not null, days_a_second float8 not null);
-create table scratch_load.outcomes (
-    operation text,
-    outcome   text,
-    session   integer,
-    calls     bigint not null,
-    primary key (operation, outcome, session)
-) with (fillfactor = 50);
 -- Look-ups that a worker has claimed, and what it was told: in the order of the locks on the domain.
 create table scratch_load.claims (session integer not null, tenant_id uuid not null, domain_id uuid not null);
 create index claims_session_idx on scratch_load.claims (session);
@@ -61,7 +54,6 @@ create table scratch_load.given_up (tenant_id uuid not null, addresses bigint no
 create table scratch_load.choices (chosen bigint not null, best bigint not null);
 -- Where addresses began to warm up.
 create table scratch_load.warmth (smtp_ip_id uuid primary key, warmup_day integer not null);
-grant select, insert, update on scratch_load.outcomes to lab_app;
 grant select, insert, update, delete on all tables in schema scratch_load to lab_platform;
 
 -- name: life
@@ -95,19 +87,6 @@ create function scratch_load.domain_name(account integer, domain integer) return
            || '.load.example';
 
 -- name: answers (administrator)
--- What the application does with an answer or a refusal: neither is a failure of its transaction.
-create function scratch_load.note(operation text, outcome text, session integer) returns text
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-begin
-    insert into scratch_load.outcomes as o (operation, outcome, session, calls)
-    values (note.operation, note.outcome, note.session, 1)
-    on conflict on constraint outcomes_pkey do update set calls = o.calls + 1;
-    return outcome;
-end
-$$;
-
 -- What DNS answers: nearly all that is expected; some records were never published, and for some hours at a
 -- time others are gone, are somebody else's, or no server answers.
 create function scratch_load.look_up(tenant uuid, domain uuid, at timestamptz, out answers jsonb, out verdicts jsonb)
