@@ -15,7 +15,7 @@ from oltp_lab.resources.shown import shown
 from oltp_lab.servers import locks
 from oltp_lab.warehouse import extraction, marts
 from oltp_lab.warehouse.extraction import Synced
-from oltp_lab.warehouse.marts import Mart
+from oltp_lab.warehouse.marts import Mart, Refreshed
 from oltp_lab.warehouse.tables import MIRRORED, Description, TableSpec, describe
 
 _COMMON: dict[str, Any] = {
@@ -127,35 +127,57 @@ def _staging_metadata(description: Description, done: Synced, count: int) -> dic
     }
 
 
-def _mart_asset(mart: Mart) -> dg.AssetsDefinition:
-    spec = dg.AssetSpec(
-        mart_key(mart),
-        deps=[dg.AssetKey(["staging", source]) for source in mart.sources],
-        description=mart.description,
-        code_version=sql.content_hash(mart.file),
-        **_COMMON,
+class MartsConfig(dg.Config):
+    """How to refresh the marts."""
+
+    full_refresh: bool = Field(
+        default=False, description="Build the marts anew instead of what changes touched."
     )
 
-    @dg.multi_asset(name=f"marts__{mart.name}", specs=[spec])
-    def built(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:
-        with warehouse.open(holder=holder(context)) as connection:
-            rows = marts.rebuild(connection, mart)
-            columns = marts.columns(connection, mart)
-        return dg.MaterializeResult(metadata=_mart_metadata(mart, rows, columns))
 
-    return built
+@dg.multi_asset(
+    name="marts",
+    can_subset=True,
+    specs=[
+        dg.AssetSpec(
+            mart_key(mart),
+            deps=[dg.AssetKey(["staging", source]) for source in mart.sources],
+            description=mart.description,
+            code_version=sql.content_hash(mart.file),
+            **_COMMON,
+        )
+        for mart in marts.discovered()
+    ],
+)
+def refreshed_marts(
+    context: dg.AssetExecutionContext, config: MartsConfig, warehouse: Warehouse
+) -> Iterator[dg.MaterializeResult]:
+    chosen = [mart for mart in marts.discovered() if mart_key(mart) in context.selected_asset_keys]
+    with warehouse.open(holder=holder(context)) as connection:
+        refreshed = marts.refresh(connection, chosen, full_refresh=config.full_refresh)
+        columns = [marts.columns(connection, mart) for mart in chosen]
+    for done, documented in zip(refreshed, columns, strict=True):
+        context.log.info(
+            "%s: %s, %s keys, %s rows", done.mart.name, done.mode, done.keys, done.rows
+        )
+        yield dg.MaterializeResult(mart_key(done.mart), metadata=_mart_metadata(done, documented))
 
 
-def _mart_metadata(mart: Mart, rows: int, columns: list[tuple[str, str, str]]) -> dict[str, Any]:
+def _mart_metadata(done: Refreshed, columns: list[tuple[str, str, str]]) -> dict[str, Any]:
+    mart = done.mart
     lineage = {
         column: [dg.TableColumnDep(dg.AssetKey(["staging", table]), name) for table, name in of]
         for column, of in mart.lineage.items()
     }
     return {
-        "dagster/row_count": rows,
+        "dagster/row_count": done.rows,
         "dagster/table_name": f"marts.{mart.name}",
         "dagster/column_schema": dg.TableSchema([dg.TableColumn(*column) for column in columns]),
         "dagster/column_lineage": dg.TableColumnLineage(lineage),
+        "mode": done.mode,
+        "keys": done.keys,
+        "seconds": done.seconds,
+        "age_s": done.age_s,
         "query": dg.MetadataValue.md(f"```sql\n{sql.read(mart.file)}\n```"),
     }
 
@@ -177,5 +199,5 @@ def analytics_sync_schedule() -> dg.RunRequest | dg.SkipReason:
         return dg.SkipReason(str(error))
 
 
-assets = [staging, *(_mart_asset(mart) for mart in marts.discovered())]
+assets = [staging, refreshed_marts]
 schedules = [analytics_sync_schedule]

@@ -16,7 +16,8 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from oltp_lab import sql
 from oltp_lab.servers import Database
-from oltp_lab.warehouse import transactions
+from oltp_lab.warehouse import deltas, transactions
+from oltp_lab.warehouse.deltas import Log
 from oltp_lab.warehouse.tables import READER, Description, TableSpec
 from oltp_lab.warehouse.transactions import Snapshot
 
@@ -67,6 +68,7 @@ def sync(
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the schema ``staging`` and its watermarks unless they exist."""
     connection.execute(_queries("warehouse")["prepare"])
+    deltas.prepare(connection)
 
 
 def bring_up(
@@ -114,6 +116,7 @@ def _read_in_full(connection: duckdb.DuckDBPyConnection, description: Descriptio
     for column in description.columns:
         name, comment = Identifier(column.name), Literal(column.comment)
         _run(connection, "comment_on_column", staging=staging, column=name, comment=comment)
+    deltas.note(connection, description.table.name, None)
     return Synced(description.table.label, FULL, rows, deleted=0, seconds=0)
 
 
@@ -126,14 +129,15 @@ def _read_delta(
     buried = _run(connection, "read_buried", [_buried(table, since)])
     if not changed and not buried:
         return Synced(table.label, NONE, rows=0, deleted=0, seconds=0)
+    log = deltas.note(connection, table.name, changed + buried)
     tenant, row_id = Identifier(table.key[0]), Identifier(table.key[-1])
-    deleted = _run(connection, "delete_buried", staging=staging, tenant=tenant, id=row_id)
+    deleted = _write(connection, "delete_buried", log, staging=staging, tenant=tenant, id=row_id)
     same_key = SQL(" and ").join(
         SQL("old.{0} = changed.{0}").format(Identifier(column)) for column in table.key
     )
-    _run(connection, "delete_changed", staging=staging, same_key=same_key)
+    _write(connection, "delete_changed", log, staging=staging, same_key=same_key)
     names, columns = description.names, description.casts
-    _run(connection, "insert_changed", staging=staging, names=names, columns=columns)
+    _write(connection, "insert_changed", log, staging=staging, names=names, columns=columns)
     lag = _queries("warehouse")["lag"]
     (lags,) = connection.execute(lag, [taken.server_time]).fetchone() or (None,)
     return Synced(table.label, INCREMENT, changed, deleted, 0, *(lags or ()))
@@ -166,6 +170,18 @@ def _run(
     statement = SQL(_queries("warehouse")[name]).format(**parts).as_string()
     (rows,) = connection.execute(statement, values).fetchone() or (0,)
     return rows
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, name: str, log: Log | None, **parts: Composable
+) -> int:
+    """Run a statement on a staging table and keep the rows it touched; returns how many."""
+    if log is None:
+        return _run(connection, name, (), returning=SQL(""), **parts)
+    statement = SQL(_queries("warehouse")[name]).format(returning=SQL("returning *"), **parts)
+    touched = connection.sql(statement.as_string())
+    log.keep(touched)
+    return touched.shape[0]
 
 
 def _queries(where: str) -> dict:

@@ -1,24 +1,45 @@
 """Marts: tables that SQL over staging makes. A file in ``sql/warehouse/marts`` is a mart.
 
-The file's first line says what it is. Its columns are documented by ``comment on column`` lines,
-each ending in ``-- from TABLE.COLUMN, ...``: where in staging the column comes from. The file of
-the same name in ``sql/warehouse/checks`` tells, in sentences, where mart and staging differ.
+The file's first line says what it is; named queries follow:
+
+- ``rows`` gives its rows for the keys in the table ``scope``, of which it has no others;
+- ``keys`` gives every key there is, as columns of the mart;
+- ``touched_by_TABLE`` gives the keys that rows of ``delta_TABLE`` bear upon: the rows of a staging
+  table as they were before and after each change since the mart was last refreshed;
+- ``comments`` documents the mart, each column ending in ``-- from TABLE.COLUMN, ...``: where in
+  staging it comes from.
+
+A refresh deletes the touched keys' rows and inserts them as they are now. A mart is built anew, for
+every key, when it is new, when its file changed, when a table that it reads was read as a whole,
+and when one changed that no ``touched_by_TABLE`` speaks of. Either way it holds the same rows, so
+they may depend on staging alone, not on the clock.
+
+The file of the same name in ``sql/warehouse/checks`` gives control totals of both sides, the
+queries ``mart`` and ``staging`` with the columns tenant_id, figure and total.
 """
 
 import re
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import PurePath
-from typing import LiteralString
+from typing import LiteralString, cast
 
 import duckdb
+from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
+from oltp_lab.warehouse import deltas
 from oltp_lab.warehouse.transactions import transaction
+
+FULL, INCREMENT, NONE = "full", "increment", "none"
 
 _READ = re.compile(r"\bstaging\.(\w+)")
 _LINEAGE = re.compile(r"^comment on column marts\.\w+\.(\w+) is .*;\s+-- from (.+)$", re.MULTILINE)
+_TOUCHED_BY = "touched_by_"
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,11 @@ class Mart:
         return f"warehouse/checks/{self.name}.sql"
 
     @property
+    def table(self) -> Identifier:
+        """The table in the warehouse."""
+        return Identifier("marts", self.name)
+
+    @property
     def description(self) -> str:
         """The first line of its file."""
         return sql.read(self.file).splitlines()[0].removeprefix("-- ")
@@ -46,12 +72,38 @@ class Mart:
         return tuple(sorted(set(_READ.findall(sql.read(self.file)))))
 
     @property
+    def followed(self) -> frozenset[str]:
+        """The staging tables of whose changes it knows which keys they touch."""
+        names = sql.queries(self.file)
+        return frozenset(n.removeprefix(_TOUCHED_BY) for n in names if n.startswith(_TOUCHED_BY))
+
+    @property
     def lineage(self) -> dict[str, list[tuple[str, str]]]:
         """Of each column the staging columns, (table, column), that it comes from."""
         return {
             column: [_pair(source) for source in sources.split(", ")]
             for column, sources in _LINEAGE.findall(sql.read(self.file))
         }
+
+    def query(self, name: str) -> SQL:
+        """A query of its file, as part of a statement."""
+        return _part(self.file, name)
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """What a refresh did to one mart.
+
+    ``keys`` were built anew, ``rows`` it has now; ``seconds`` is its own time, ``age_s`` how old
+    the data was then: the seconds since the oldest snapshot that a table it reads equals.
+    """
+
+    mart: Mart
+    mode: str
+    keys: int
+    rows: int
+    seconds: float
+    age_s: float
 
 
 @cache
@@ -60,21 +112,25 @@ def discovered() -> tuple[Mart, ...]:
     return tuple(Mart(PurePath(file).stem) for file in sql.files("warehouse/marts"))
 
 
-def rebuild(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int:
-    """Build the mart from staging as it is, all or nothing; returns its rows.
+def refresh(
+    connection: duckdb.DuckDBPyConnection,
+    chosen: Sequence[Mart] | None = None,
+    *,
+    full_refresh: bool = False,
+) -> list[Refreshed]:
+    """Make the marts (all of them by default) what staging as it is gives, all or none.
 
     Raises LabError when a staging table has not been synced yet.
     """
-    queries = _queries()
+    chosen = discovered() if chosen is None else chosen
     with transaction(connection):
-        missing = connection.execute(queries["missing"], [mart.sources]).fetchall()
-        if missing:
-            told = ", ".join(f"staging.{name}" for (name,) in missing)
-            raise LabError(f"the warehouse has no {told} yet: run the job `analytics_sync`")
-        connection.execute(queries["prepare"])
-        connection.execute(sql.read(mart.file))
-        connection.execute(queries["record"], [mart.name, _state(connection, mart)])
-        return connection.table(f"marts.{mart.name}").shape[0]
+        _refuse_missing(connection, chosen)
+        deltas.prepare(connection)
+        connection.execute(_queries()["prepare"])
+        _remove_gone(connection)
+        refreshed = [_refresh(connection, mart, full_refresh=full_refresh) for mart in chosen]
+        deltas.prune(connection)
+    return refreshed
 
 
 def columns(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list[tuple[str, str, str]]:
@@ -83,31 +139,122 @@ def columns(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list[tuple[str
 
 
 def differences(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list[str] | None:
-    """What differs between the mart and the staging tables that it was built from.
+    """Control totals that the mart has otherwise than the staging tables that it was built from.
 
     None when a sync has moved them since: then there is nothing to compare it with. Raises LabError
     when the mart was never built.
     """
+    sides = {side: _part(mart.check_file, side) for side in ("mart", "staging")}
+    compare = SQL(_queries()["differences"]).format(**sides).as_string()
     try:
         with transaction(connection):
-            built_from = connection.execute(_queries()["built_from"], [mart.name]).fetchone()
-            if built_from != (_state(connection, mart),):
+            position = _position(connection, mart)
+            if position is None or _changed(connection, mart, position):
                 return None
-            return [told for (told,) in connection.execute(sql.read(mart.check_file)).fetchall()]
+            return [told for (told,) in connection.execute(compare).fetchall()]
     except duckdb.CatalogException:
         raise LabError(
             f"there is no mart {mart.name} in the warehouse yet: run the job `analytics_sync`"
         ) from None
 
 
-def _state(connection: duckdb.DuckDBPyConnection, mart: Mart) -> str:
-    """A hash of the watermarks of what the mart reads."""
-    (state,) = connection.execute(_queries()["state"], [mart.sources]).fetchone() or ("",)
-    return state
+def _refuse_missing(connection: duckdb.DuckDBPyConnection, chosen: Sequence[Mart]) -> None:
+    needed = sorted({source for mart in chosen for source in mart.sources})
+    missing = connection.execute(_queries()["missing"], [needed]).fetchall()
+    if missing:
+        told = ", ".join(sorted(f"staging.{name}" for (name,) in missing))
+        raise LabError(f"the warehouse has no {told} yet: run the job `analytics_sync`")
+
+
+def _remove_gone(connection: duckdb.DuckDBPyConnection) -> None:
+    names = [mart.name for mart in discovered()]
+    for (name,) in connection.execute(_queries()["gone"], [names]).fetchall():
+        _run(connection, "remove", mart=Identifier("marts", name), label=Literal(name))
+
+
+def _refresh(connection: duckdb.DuckDBPyConnection, mart: Mart, *, full_refresh: bool) -> Refreshed:
+    """In the caller's transaction."""
+    began = time.monotonic()
+    position = None if full_refresh else _position(connection, mart)
+    changed = None if position is None else _changed(connection, mart, position)
+    try:
+        if position is None or changed is None:
+            mode, keys = FULL, _build(connection, mart)
+        elif changed:
+            mode, keys = INCREMENT, _increment(connection, mart, changed, position)
+        else:
+            mode, keys = NONE, 0
+    except duckdb.Error as error:
+        error.add_note(f"in the mart {mart.name}, sql/{mart.file}")
+        raise
+    record = [mart.name, sql.content_hash(mart.file), mart.sources]
+    connection.execute(_queries()["take_position"], record)
+    rows = connection.table(f"marts.{mart.name}").shape[0]
+    seconds = time.monotonic() - began
+    return Refreshed(mart, mode, keys, rows, seconds, _age(connection, mart))
+
+
+def _position(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int | None:
+    """Up to which change the mart has taken in all; None when it must be built anew."""
+    found = connection.execute(_queries()["position"], [mart.name]).fetchone()
+    if found is None or found[0] != sql.content_hash(mart.file):
+        return None
+    return found[1]
+
+
+def _changed(connection: duckdb.DuckDBPyConnection, mart: Mart, position: int) -> list[str] | None:
+    """Staging tables that changed since; None when the mart must be built anew for one of them."""
+    state = deltas.state(connection)
+    known = [state.get(source, deltas.Change(0, None)) for source in mart.sources]
+    if any(change.kept_since is None or change.kept_since > position for change in known):
+        return None
+    changed = [s for s, change in zip(mart.sources, known, strict=True) if change.latest > position]
+    return changed if mart.followed.issuperset(changed) else None
+
+
+def _build(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int:
+    """Build the mart for every key; returns how many."""
+    for source in mart.sources:
+        deltas.begin_log(connection, source)
+    _run(connection, "scope", keys=mart.query("keys"))
+    _run(connection, "build", mart=mart.table, rows=mart.query("rows"))
+    connection.execute(sql.queries(mart.file)["comments"])
+    return connection.table("scope").shape[0]
+
+
+def _increment(
+    connection: duckdb.DuckDBPyConnection, mart: Mart, changed: Sequence[str], position: int
+) -> int:
+    """Replace the rows of the keys that the changes touched; returns how many keys."""
+    deltas.show(connection, changed, position)
+    touched = [mart.query(_TOUCHED_BY + table) for table in changed]
+    _run(connection, "scope", keys=SQL(" union all by name ").join(touched))
+    scope = connection.table("scope")
+    same_key = SQL(" and ").join(
+        SQL("old.{0} = scope.{0}").format(Identifier(column)) for column in scope.columns
+    )
+    _run(connection, "delete_scope", mart=mart.table, same_key=same_key)
+    _run(connection, "insert_scope", mart=mart.table, rows=mart.query("rows"))
+    return scope.shape[0]
+
+
+def _age(connection: duckdb.DuckDBPyConnection, mart: Mart) -> float:
+    (taken,) = connection.execute(_queries()["taken_at"], [mart.sources]).fetchone() or (None,)
+    assert isinstance(taken, datetime)
+    return (datetime.now(UTC) - taken).total_seconds()
+
+
+def _run(connection: duckdb.DuckDBPyConnection, name: str, **parts: Composable) -> None:
+    connection.execute(SQL(_queries()[name]).format(**parts).as_string())
 
 
 def _queries() -> dict[str, LiteralString]:
-    return sql.queries("warehouse/builds.sql")
+    return sql.queries("warehouse/marts.sql")
+
+
+def _part(file: str, name: str) -> SQL:
+    """A named query without its semicolon."""
+    return SQL(cast(LiteralString, sql.queries(file)[name].rstrip(";")))
 
 
 def _pair(column: str) -> tuple[str, str]:

@@ -33,7 +33,7 @@ group by 1, 2, 3, 4, 5
 
 def build(connection: DuckDBPyConnection, database: Database) -> None:
     sync(connection, database)
-    marts.rebuild(connection, DAILY)
+    marts.refresh(connection, [DAILY])
 
 
 def test_campaign_daily_equals_the_oltp(oltp: Database, connection: DuckDBPyConnection) -> None:
@@ -83,7 +83,7 @@ def test_a_sync_since_the_build_leaves_nothing_to_compare(
 
 def test_without_staging_there_is_no_mart(connection: DuckDBPyConnection) -> None:
     with pytest.raises(LabError, match=r"no staging\.campaigns, staging\.events yet"):
-        marts.rebuild(connection, DAILY)
+        marts.refresh(connection, [DAILY])
     with pytest.raises(LabError, match="no mart campaign_daily in the warehouse yet"):
         marts.differences(connection, DAILY)
 
@@ -93,8 +93,8 @@ def test_every_column_is_documented_down_to_its_source(
 ) -> None:
     build(connection, oltp)
     staged = {(d.table.name, column.name) for d in describe(oltp) for column in d.columns}
+    marts.refresh(connection)
     for mart in marts.discovered():
-        marts.rebuild(connection, mart)
         columns = marts.columns(connection, mart)
         assert list(mart.lineage) == [name for name, _, _ in columns]
         assert all(comment for _, _, comment in columns)

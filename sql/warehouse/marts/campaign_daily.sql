@@ -1,5 +1,20 @@
 -- What each campaign sent on a day (UTC), and what came back that day.
-create or replace table marts.campaign_daily as
+
+-- name: keys
+select distinct tenant_id, campaign_id, (occurred_at at time zone 'UTC')::date as day from staging.events;
+
+-- name: touched_by_events
+select tenant_id, campaign_id, (occurred_at at time zone 'UTC')::date as day from delta_events;
+
+-- name: touched_by_campaigns
+-- Those that have another name now; most changes of a campaign are of no concern here.
+select mart.tenant_id, mart.campaign_id, mart.day
+from marts.campaign_daily as mart
+semi join delta_campaigns as delta on delta.tenant_id = mart.tenant_id and delta.id = mart.campaign_id
+left join staging.campaigns as campaign on campaign.tenant_id = mart.tenant_id and campaign.id = mart.campaign_id
+where campaign.name is distinct from mart.campaign_name;
+
+-- name: rows
 with daily as (
     select
         tenant_id,
@@ -14,6 +29,9 @@ with daily as (
         count(*) filter (kind = 'complained') as complained,
         count(*) filter (kind = 'unsubscribed') as unsubscribed
     from staging.events
+    semi join scope
+        on scope.tenant_id = events.tenant_id and scope.campaign_id = events.campaign_id
+        and scope.day = (events.occurred_at at time zone 'UTC')::date
     group by all
 )
 select
@@ -41,6 +59,7 @@ left join staging.campaigns as campaign
     on campaign.tenant_id = daily.tenant_id and campaign.id = daily.campaign_id
 order by daily.tenant_id, daily.campaign_id, daily.day;
 
+-- name: comments
 comment on table marts.campaign_daily is 'What each campaign sent on a day (UTC), and what came back that day. A day without events has no row.';
 comment on column marts.campaign_daily.tenant_id is 'The tenant.';  -- from events.tenant_id
 comment on column marts.campaign_daily.campaign_id is 'The campaign.';  -- from events.campaign_id

@@ -42,13 +42,13 @@ create or replace temp table buried as from postgres_query('oltp', ?);
 
 -- name: delete_buried
 delete from {staging} as old using buried
-where old.{tenant} = buried.tenant_id and old.{id} = buried.row_id;
+where old.{tenant} = buried.tenant_id and old.{id} = buried.row_id {returning};
 
 -- name: delete_changed
-delete from {staging} as old using changed where {same_key};
+delete from {staging} as old using changed where {same_key} {returning};
 
 -- name: insert_changed
-insert into {staging} ({names}) select {columns} from changed;
+insert into {staging} ({names}) select {columns} from changed {returning};
 
 -- name: lag
 -- Seconds from commit to the snapshot, over the rows of the delta.

@@ -1,0 +1,70 @@
+-- Building and refreshing any mart, and how far each has come.
+
+-- name: prepare
+create schema if not exists marts;
+create table if not exists staging.positions (
+    mart         varchar primary key,
+    definition   varchar not null,
+    sources      varchar[] not null,
+    position     bigint not null,
+    refreshed_at timestamptz not null
+);
+comment on table staging.positions is 'Up to which change of staging each mart has taken in.';
+comment on column staging.positions.mart is 'The mart.';
+comment on column staging.positions.definition is 'Hash of its file; with another it is built anew.';
+comment on column staging.positions.sources is 'The staging tables that it reads.';
+comment on column staging.positions.position is 'Number of the latest change that it has taken in (staging.changes).';
+comment on column staging.positions.refreshed_at is 'When it last was looked after, whether or not there was anything to take in.';
+
+-- name: missing
+-- Staging tables that a mart reads and that are not there.
+select needed.name from unnest(?::varchar[]) as needed (name)
+anti join duckdb_tables() as t
+    on t.database_name = current_database() and t.schema_name = 'staging' and t.table_name = needed.name;
+
+-- name: position
+select definition, position from staging.positions where mart = ?;
+
+-- name: take_position
+insert or replace into staging.positions (mart, definition, sources, position, refreshed_at)
+select ?, ?, ?, coalesce(max(latest), 0), now() from staging.changes;
+
+-- name: gone
+-- Marts that were built here and have no file any more.
+select mart from staging.positions where not list_contains(?::varchar[], mart);
+
+-- name: remove
+drop table if exists {mart};
+delete from staging.positions where mart = {label};
+
+-- name: scope
+create or replace temp table scope as select distinct * from ({keys});
+
+-- name: build
+create or replace table {mart} as {rows};
+
+-- name: delete_scope
+delete from {mart} as old using scope where {same_key};
+
+-- name: insert_scope
+insert into {mart} {rows};
+
+-- name: taken_at
+-- When the oldest of the snapshots was taken that the staging tables equal.
+select min(taken_at) from staging.watermarks where list_contains(?, split_part(table_name, '.', 2));
+
+-- name: columns
+select column_name, data_type, comment from duckdb_columns()
+where database_name = current_database() and schema_name = 'marts' and table_name = ?
+order by column_index;
+
+-- name: differences
+-- Control totals that the mart and staging have otherwise, as sentences.
+with mart as ({mart}), staged as ({staging}),
+compared as (
+    select tenant_id, figure, coalesce(mart.total, 0) as mart, coalesce(staged.total, 0) as staged
+    from mart full join staged using (tenant_id, figure)
+)
+select format('tenant {{}} has {{}} {{}} in the mart and {{}} in staging', tenant_id, mart, figure, staged)
+from compared where mart <> staged
+order by tenant_id, figure;
