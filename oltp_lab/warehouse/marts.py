@@ -18,6 +18,7 @@ The file of the same name in ``sql/warehouse/checks`` gives control totals of bo
 queries ``mart`` and ``staging`` with the columns tenant_id, figure and total.
 """
 
+import hashlib
 import re
 import time
 from collections.abc import Sequence
@@ -65,6 +66,11 @@ class Mart:
     def description(self) -> str:
         """The first line of its file."""
         return sql.read(self.file).splitlines()[0].removeprefix("-- ")
+
+    @property
+    def definition(self) -> str:
+        """Changes when one of its queries does; then it is built anew."""
+        return hashlib.sha256(repr(sql.queries(self.file)).encode()).hexdigest()[:16]
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -187,7 +193,7 @@ def _refresh(connection: duckdb.DuckDBPyConnection, mart: Mart, *, full_refresh:
     except duckdb.Error as error:
         error.add_note(f"in the mart {mart.name}, sql/{mart.file}")
         raise
-    record = [mart.name, sql.content_hash(mart.file), mart.sources]
+    record = [mart.name, mart.definition, mart.sources]
     connection.execute(_queries()["take_position"], record)
     rows = connection.table(f"marts.{mart.name}").shape[0]
     seconds = time.monotonic() - began
@@ -197,7 +203,7 @@ def _refresh(connection: duckdb.DuckDBPyConnection, mart: Mart, *, full_refresh:
 def _position(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int | None:
     """Up to which change the mart has taken in all; None when it must be built anew."""
     found = connection.execute(_queries()["position"], [mart.name]).fetchone()
-    if found is None or found[0] != sql.content_hash(mart.file):
+    if found is None or found[0] != mart.definition:
         return None
     return found[1]
 

@@ -7,8 +7,9 @@ import duckdb
 from psycopg.sql import SQL, Identifier
 
 from oltp_lab.servers import Database
-from oltp_lab.warehouse import extraction
+from oltp_lab.warehouse import extraction, marts, transactions
 from oltp_lab.warehouse.extraction import Synced
+from oltp_lab.warehouse.marts import Mart
 from oltp_lab.warehouse.tables import Description, TableSpec, describe
 
 _BUSINESS = """
@@ -123,3 +124,14 @@ def _plain(description: Description, rows: list[tuple]) -> list[tuple]:
         )
         for row in rows
     ]
+
+
+def stale(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list[tuple]:
+    """Some rows in which the mart differs from itself built anew; it stays as it is."""
+    with transactions.transaction(connection, keep=False):
+        connection.execute(f"create temp table refreshed as from marts.{mart.name}")
+        marts._refresh(connection, mart, full_refresh=True)
+        return connection.execute(
+            f"(from refreshed except all from marts.{mart.name}) union all "
+            f"(from marts.{mart.name} except all from refreshed) limit 5"
+        ).fetchall()

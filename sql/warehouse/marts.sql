@@ -11,7 +11,7 @@ create table if not exists staging.positions (
 );
 comment on table staging.positions is 'Up to which change of staging each mart has taken in.';
 comment on column staging.positions.mart is 'The mart.';
-comment on column staging.positions.definition is 'Hash of its file; with another it is built anew.';
+comment on column staging.positions.definition is 'Hash of its queries; with another it is built anew.';
 comment on column staging.positions.sources is 'The staging tables that it reads.';
 comment on column staging.positions.position is 'Number of the latest change that it has taken in (staging.changes).';
 comment on column staging.positions.refreshed_at is 'When it last was looked after, whether or not there was anything to take in.';

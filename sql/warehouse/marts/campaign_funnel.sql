@@ -37,18 +37,30 @@ with step as (
     from staging.enrollments
     semi join step on step.tenant_id = enrollments.tenant_id and step.id = enrollments.step_id
     where status = 'active'
-), passage as (
+), traveller as (
     select
         tenant_id,
         step_id,
-        count(distinct enrollment_id) as entered,
-        count(distinct enrollment_id) filter (status in ('sent', 'passed')) as completed,
+        enrollment_id,
         count(*) filter (status in ('sent', 'passed')) as executed,
         count(*) filter (status = 'skipped') as skipped,
         count(*) filter (status = 'waiting') as waiting,
         count(*) filter (branch = 'yes') as took_yes,
         count(*) filter (branch = 'no') as took_no
     from arrival
+    group by all
+), passage as (
+    select
+        tenant_id,
+        step_id,
+        count(*) as entered,
+        count(*) filter (executed > 0) as completed,
+        sum(executed)::bigint as executed,
+        sum(skipped)::bigint as skipped,
+        sum(waiting)::bigint as waiting,
+        sum(took_yes)::bigint as took_yes,
+        sum(took_no)::bigint as took_no
+    from traveller
     group by all
 ), person as (
     select
