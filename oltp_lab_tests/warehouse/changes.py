@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from typing import LiteralString, cast
 
 import psycopg
 from psycopg.sql import SQL, Identifier, Literal
@@ -82,7 +83,8 @@ class Changes:
         times = [name for name, type_ in columns.items() if type_.startswith(("time", "date"))]
         kind = "take" if kind == "shift" and not times else kind
         whose = Identifier("t", "tenant_id") if "tenant_id" in columns else SQL("(t.id is null)")
-        statement = SQL(_CHANGES[kind]).format(
+        change = cast(LiteralString, _CHANGES[kind])
+        statement = SQL(change).format(
             table=table.source,
             tenant=whose,
             column=Identifier(self.choice.choice(times if kind == "shift" else list(columns))),
