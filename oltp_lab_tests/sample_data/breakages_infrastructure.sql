@@ -45,6 +45,10 @@ where ctid = (select min(ctid) from infrastructure.daily_sends where smtp_ip_id 
 update infrastructure.daily_sends set sent = sent + 200
 where ctid = (select min(ctid) from infrastructure.daily_sends where sent > 0);
 
+-- name: infrastructure_warmup_unnoted
+update infrastructure.daily_sends set address_allowance = address_allowance + 1
+where ctid = (select min(ctid) from infrastructure.daily_sends where address_allowance > 0);
+
 -- name: infrastructure_warmup_miscounted
 update infrastructure.smtp_ips set sent_in_period = sent_in_period - 1
 where ctid = (select min(ctid) from infrastructure.smtp_ips where sent_in_period > 0);

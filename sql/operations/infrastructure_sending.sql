@@ -65,6 +65,8 @@ as $$
 declare
     account infrastructure.email_accounts;
     address infrastructure.smtp_ips;
+    account_granted integer := 0;
+    address_granted integer := 0;
 begin
     select a.* into account
     from infrastructure.email_accounts a
@@ -106,7 +108,8 @@ begin
             from infrastructure.sending_period(
                 address.warmup_curve, address.warmup_day, address.last_sent_at, address.daily_cap,
                 infrastructure.volume_percent(address.health), at) p
-            where i.id = address.id;
+            where i.id = address.id
+            returning i.allowance into address_granted;
         else
             update infrastructure.smtp_ips i
             set sent_in_period = i.sent_in_period + 1, last_sent_at = at
@@ -123,16 +126,20 @@ begin
             infrastructure.volume_percent(account.health, (
                 select d.health from infrastructure.domains d
                 where d.tenant_id = tenant and d.id = account.domain_id)), at) p
-        where a.tenant_id = tenant and a.id = account.id;
+        where a.tenant_id = tenant and a.id = account.id
+        returning a.allowance into account_granted;
     else
         update infrastructure.email_accounts a
         set sent_in_period = a.sent_in_period + 1, last_sent_at = at, smtp_ip_id = address.id
         where a.tenant_id = tenant and a.id = account.id;
     end if;
 
-    insert into infrastructure.daily_sends as s (tenant_id, email_account_id, smtp_ip_id, day, sent)
-    values (tenant, account.id, address.id, (at at time zone 'UTC')::date, 1)
-    on conflict on constraint daily_sends_day_key do update set sent = s.sent + 1;
+    insert into infrastructure.daily_sends as s
+        (tenant_id, email_account_id, smtp_ip_id, day, sent, account_allowance, address_allowance)
+    values (tenant, account.id, address.id, (at at time zone 'UTC')::date, 1, account_granted, address_granted)
+    on conflict on constraint daily_sends_day_key do update
+    set sent = s.sent + 1, account_allowance = s.account_allowance + account_granted,
+        address_allowance = s.address_allowance + address_granted;
     email_account_id := account.id;
     smtp_ip_id := address.id;
 end

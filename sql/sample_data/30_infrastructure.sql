@@ -270,21 +270,41 @@ from plan_addresses
 where k is not null
 order by assigned, n;
 
--- Bounces and complaints count on the day on which they came back.
+-- Bounces and complaints count on the day on which they came back; an address's allowance with the
+-- account that sent first.
 insert into infrastructure.daily_sends
-    (tenant_id, id, email_account_id, smtp_ip_id, day, sent, hard_bounces, complaints)
+    (tenant_id, id, email_account_id, smtp_ip_id, day, sent, account_allowance, address_allowance, hard_bounces,
+     complaints)
 with outcomes as (
-    select s.*, e.at / pg_temp.days(1) as day, e.kind
+    select s.*, e.at, e.at / pg_temp.days(1) as day, e.kind
     from plan_sends as s
     cross join lateral (values ('sent', sent), ('bounced', bounced), ('complained', complained)) as e (kind, at)
     where e.at is not null
+), counted as (
+    select tenant_id, account, address, email_account_id, smtp_ip_id, day,
+           min(at) filter (where kind = 'sent') as first, count(*) filter (where kind = 'sent') as sent,
+           count(*) filter (where kind = 'bounced') as bounced, count(*) filter (where kind = 'complained') as complained
+    from outcomes
+    group by tenant_id, account, address, email_account_id, smtp_ip_id, day
+), placed as (
+    select *, row_number() over (partition by address, day order by first, account) as place from counted
 )
-select tenant_id, pg_temp.key(day * pg_temp.days(1), pg_temp.draw('daily sends', account * 65536 + day, seed)),
-       email_account_id, smtp_ip_id, date '1970-01-01' + day::integer, count(*) filter (where kind = 'sent'),
-       count(*) filter (where kind = 'bounced'), count(*) filter (where kind = 'complained')
-from scale, outcomes
-group by tenant_id, account, email_account_id, smtp_ip_id, day, seed
-order by day, tenant_id, account;
+select p.tenant_id, pg_temp.key(p.day * pg_temp.days(1), pg_temp.draw('daily sends', p.account * 65536 + p.day, seed)),
+       email_account_id, smtp_ip_id, date '1970-01-01' + p.day::integer, sent,
+       case when sent > 0 then coalesce(account_step.allowance, 50) else 0 end,
+       case when sent > 0 and p.address is not null and place = 1
+            then least(coalesce(address_step.allowance, 50000), 50000) else 0 end,
+       bounced, complained
+from scale
+cross join placed as p
+left join plan_days as account_day on account_day.account = p.account and account_day.day = p.day
+left join infrastructure.warmup_steps as account_step
+    on account_step.curve = 'mailbox' and account_step.day = account_day.warmup_day
+left join plan_days as address_day on address_day.address = p.address and address_day.day = p.day
+left join infrastructure.warmup_steps as address_step
+    on address_step.curve = case when p.address % 4 = 0 then 'ghost' else 'standard' end
+    and address_step.day = address_day.warmup_day
+order by p.day, p.tenant_id, p.account;
 
 -- Reputation was judged at the end of each of the last four weeks.
 insert into infrastructure.reputation_samples

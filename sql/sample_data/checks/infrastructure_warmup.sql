@@ -1,11 +1,11 @@
--- infrastructure.email_accounts: nothing sent more in a day than its warm-up allowed, and its counters are those of its last day.
+-- infrastructure.email_accounts: nothing sent more in a day than its warm-up allowed, what it was allowed is noted, and its counters are those of its last day.
 with days as (
-    select 'email_account' as what, email_account_id as id, day, sum(sent) as sent
+    select 'email_account' as what, email_account_id as id, day, sum(sent) as sent, sum(account_allowance) as allowance
     from infrastructure.daily_sends
     where sent > 0
     group by email_account_id, day
     union all
-    select 'smtp_ip', smtp_ip_id, day, sum(sent)
+    select 'smtp_ip', smtp_ip_id, day, sum(sent), sum(address_allowance)
     from infrastructure.daily_sends
     where sent > 0 and smtp_ip_id is not null
     group by smtp_ip_id, day
@@ -30,7 +30,8 @@ select s.what, s.id, c.day, c.sent, c.warmup_day
 from senders as s
 left join counted as c on c.what = s.what and c.id = s.id
 left join infrastructure.warmup_steps as w on w.curve = s.warmup_curve and w.day = c.warmup_day
-where c.sent > least(coalesce(w.allowance, s.daily_cap), s.daily_cap)
+where c.sent > c.allowance
+   or c.allowance <> least(coalesce(w.allowance, s.daily_cap), s.daily_cap) and not c.doubtful
    or c.day is null and (s.sent_in_period > 0 or s.last_sent_at is not null)
    or c.is_last and (s.sent_in_period <> c.sent
                      or s.last_sent_at not between (c.day::timestamp at time zone 'UTC') and s.period_ends_at

@@ -330,21 +330,24 @@ comment on column infrastructure.reputation_bands.complaints_enter is 'Complaint
 comment on column infrastructure.reputation_bands.complaints_leave is 'Complaints below which it ends; null if it does not end by itself.';
 
 create table infrastructure.daily_sends (
-    tenant_id        uuid not null,
-    id               uuid not null default public.uuid_generate_v7(),
-    email_account_id uuid not null,
-    smtp_ip_id       uuid,
-    day              date not null,
-    sent             integer not null default 0,
-    soft_bounces     integer not null default 0,
-    hard_bounces     integer not null default 0,
-    complaints       integer not null default 0,
-    change_xid       bigint,
+    tenant_id         uuid not null,
+    id                uuid not null default public.uuid_generate_v7(),
+    email_account_id  uuid not null,
+    smtp_ip_id        uuid,
+    day               date not null,
+    sent              integer not null default 0,
+    account_allowance integer not null default 0,
+    address_allowance integer not null default 0,
+    soft_bounces      integer not null default 0,
+    hard_bounces      integer not null default 0,
+    complaints        integer not null default 0,
+    change_xid        bigint,
     constraint daily_sends_pkey primary key (tenant_id, id),
     constraint daily_sends_day_key unique nulls not distinct (tenant_id, email_account_id, day, smtp_ip_id),
     constraint daily_sends_account_fkey foreign key (tenant_id, email_account_id)
         references infrastructure.email_accounts (tenant_id, id),
     constraint daily_sends_sent_check check (sent >= 0),
+    constraint daily_sends_allowance_check check (account_allowance >= 0 and address_allowance >= 0),
     constraint daily_sends_outcomes_check check (soft_bounces >= 0 and hard_bounces >= 0 and complaints >= 0)
 ) with (fillfactor = 80);
 comment on table infrastructure.daily_sends is 'What each account sent through each address on each day, and what came back. Costs are shared by it.';
@@ -354,6 +357,8 @@ comment on column infrastructure.daily_sends.email_account_id is 'The account.';
 comment on column infrastructure.daily_sends.smtp_ip_id is 'The address; null where the account''s provider delivers; no foreign key to a shared table.';
 comment on column infrastructure.daily_sends.day is 'The day (UTC).';
 comment on column infrastructure.daily_sends.sent is 'Mails sent.';
+comment on column infrastructure.daily_sends.account_allowance is 'Mails that the account was allowed in the periods that began with one of these; its rows of the day add up to what it was allowed that day.';
+comment on column infrastructure.daily_sends.address_allowance is 'Mails that the address was allowed in the periods that began with one of these; likewise.';
 comment on column infrastructure.daily_sends.soft_bounces is 'Temporary failures that were reported on this day.';
 comment on column infrastructure.daily_sends.hard_bounces is 'Permanent failures that were reported on this day.';
 comment on column infrastructure.daily_sends.complaints is 'Complaints that were reported on this day.';
