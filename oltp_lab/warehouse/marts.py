@@ -233,7 +233,7 @@ def _increment(
 ) -> int:
     """Replace the rows of the keys that the changes touched; returns how many keys."""
     deltas.show(connection, changed, position)
-    touched = [mart.query(_TOUCHED_BY + table) for table in changed]
+    touched = [SQL("({})").format(mart.query(_TOUCHED_BY + table)) for table in changed]
     _run(connection, "scope", keys=SQL(" union all by name ").join(touched))
     scope = connection.table("scope")
     same_key = SQL(" and ").join(

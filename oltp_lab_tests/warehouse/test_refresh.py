@@ -116,7 +116,8 @@ def test_a_refresh_cut_short_anywhere_changes_nothing(
     sync(connection, oltp)
     before = [connection.table(f"marts.{mart.name}").order("all").fetchall() for mart in MARTS]
     statements = next(n for n in itertools.count() if refreshed_by(connection, n))
-    assert statements > 10 * len(MARTS)
+    touched = [mart for mart in MARTS if "events" in mart.sources]
+    assert statements > 10 * len(touched)
     after = [connection.table(f"marts.{mart.name}").order("all").fetchall() for mart in MARTS]
     assert after[0] != before[0]
     assert stale_marts(connection) == []
