@@ -15,7 +15,11 @@ where campaign.name is distinct from mart.campaign_name;
 select tenant_id, campaign_id from delta_steps;
 
 -- name: touched_by_enrollments
-select tenant_id, campaign_id from delta_enrollments;
+select tenant_id, campaign_id from delta_enrollments
+union all
+select step.tenant_id, step.campaign_id
+from delta_enrollments as delta
+join staging.steps as step on step.tenant_id = delta.tenant_id and step.id = delta.step_id;
 
 -- name: touched_by_step_executions
 select step.tenant_id, step.campaign_id
