@@ -4,6 +4,8 @@ import time
 
 import pytest
 from duckdb import DuckDBPyConnection
+from psycopg import IntegrityError
+from psycopg.sql import SQL, Identifier
 
 from oltp_lab import sql
 from oltp_lab.servers import Database
@@ -238,3 +240,31 @@ def test_every_mirrored_table_tracks_its_changes(database: Database) -> None:
             "where column_name = 'change_xid' and table_name <> 'tombstones'"
         ).fetchall()
     assert {(t.schema, t.name) for t in MIRRORED} == set(tracked)
+
+
+def test_a_key_is_for_good(seeded: Database) -> None:
+    """Whichever half of it would change, in whichever table; a row may be given its own key."""
+    with seeded.connect() as owner:
+        for table in MIRRORED:
+            for column in table.key:
+                change = SQL("update {0} set {1} = {2} where id = (select id from {0} limit 1)")
+                parts = table.source, Identifier(column)
+                owner.execute(change.format(*parts, Identifier(column)))
+                with pytest.raises(IntegrityError, match="for good"), owner.transaction():
+                    owner.execute(change.format(*parts, SQL("public.uuid_generate_v7()")))
+
+
+def test_a_key_that_changed_would_leave_a_phantom(
+    oltp: Database, connection: DuckDBPyConnection
+) -> None:
+    with oltp.connect() as owner:
+        owner.execute(ADD, ["new", 1])
+    sync(connection, oltp)
+    with oltp.connect() as owner:
+        owner.execute("alter table campaigns.leads disable trigger keep_key")
+        owner.execute(
+            "update campaigns.leads set id = public.uuid_generate_v7() where email like 'new%'"
+        )
+        owner.execute("alter table campaigns.leads enable trigger keep_key")
+    sync(connection, oltp)
+    assert count(connection, "leads", "email like 'new%'") == 2 * 3

@@ -25,27 +25,16 @@ comment on function infrastructure.address_prices(date) is
 -- By mails sent; what nobody sent with goes to who held it, by the time; what nobody held, to the
 -- platform. Cents are whole: each share is rounded down and the cents left over go to the largest
 -- remainders (Hamilton's method), so that the shares of a cost add up to it.
-create function infrastructure.attribute_costs(period_start date, period_end date, at timestamptz default now())
-    returns bigint
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-declare
-    written bigint;
-begin
-    if period_end > (at at time zone 'UTC')::date then
-        raise exception 'costs up to % cannot be shared on %: the period is not over',
-            period_end, (at at time zone 'UTC')::date using errcode = 'invalid_parameter_value';
-    end if;
-    -- Two at once would share by different counts.
-    lock table infrastructure.cost_shares in share row exclusive mode;
-
+create function infrastructure.shares_due(period_start date, period_end date)
+    returns table (cost_id uuid, smtp_ip_id uuid, email_account_id uuid, owner_tenant_id uuid, sent bigint, cents bigint)
+    language sql stable
+begin atomic
     with due as (
         select c.id, c.cents, c.starts_on, c.ends_on, i.id as smtp_ip_id
         from infrastructure.costs c
         left join infrastructure.smtp_ips i
           on i.vps_instance_id = c.vps_instance_id and (c.smtp_ip_id is null or i.id = c.smtp_ip_id)
-        where c.starts_on >= period_start and c.ends_on <= period_end
+        where c.starts_on >= shares_due.period_start and c.ends_on <= shares_due.period_end
           and not exists (select from infrastructure.cost_shares s where s.cost_id = c.id)
     ), used as (
         select d.id as cost_id, d.smtp_ip_id, s.email_account_id, s.tenant_id, sum(s.sent) as weight
@@ -84,10 +73,32 @@ begin
                    order by mod(q.product, q.total) desc, q.smtp_ip_id, q.email_account_id, q.tenant_id) as place
         from quotas q
     )
-    insert into infrastructure.cost_shares (cost_id, smtp_ip_id, email_account_id, owner_tenant_id, sent, cents)
-    select s.cost_id, s.smtp_ip_id, s.email_account_id, s.tenant_id, s.sent, s.whole + (s.place <= s.left_over)::integer
+    select s.cost_id, s.smtp_ip_id, s.email_account_id, s.tenant_id, s.sent::bigint,
+           (s.whole + (s.place <= s.left_over)::integer)::bigint
     from shares s
     order by s.cost_id, s.place;
+end;
+comment on function infrastructure.shares_due(date, date) is
+    'lab_platform: who is to bear what of each cost that was paid for days of the period (its end not included) and has not been shared.';
+
+create function infrastructure.attribute_costs(period_start date, period_end date, at timestamptz default now())
+    returns bigint
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    written bigint;
+begin
+    if period_end > (at at time zone 'UTC')::date then
+        raise exception 'costs up to % cannot be shared on %: the period is not over',
+            period_end, (at at time zone 'UTC')::date using errcode = 'invalid_parameter_value';
+    end if;
+    -- Two at once would share by different counts.
+    lock table infrastructure.cost_shares in share row exclusive mode;
+
+    insert into infrastructure.cost_shares (cost_id, smtp_ip_id, email_account_id, owner_tenant_id, sent, cents)
+    select d.cost_id, d.smtp_ip_id, d.email_account_id, d.owner_tenant_id, d.sent, d.cents
+    from infrastructure.shares_due(period_start, period_end) d;
     get diagnostics written = row_count;
     return written;
 end

@@ -379,13 +379,14 @@ cross join lateral (
 where starts_on >= pg_temp.utc(rented)::date and (retired is null or starts_on < pg_temp.utc(retired)::date)
 order by starts_on, instance, slot, what desc;
 
-select infrastructure.attribute_costs(min(starts_on), max(ends_on), pg_temp.at(as_of))
-from scale, plan_months
-group by as_of;
-
--- Its keys are random; the same seed is to give the same rows.
-update infrastructure.cost_shares as s
-set id = pg_temp.key((select extract(epoch from c.starts_on)::bigint * 1000
-                      from infrastructure.costs as c where c.id = s.cost_id),
-                     hashtextextended(concat_ws(' ', s.cost_id, s.smtp_ip_id, s.email_account_id, s.owner_tenant_id),
-                                      (select seed from scale)));
+-- As the operation attribute_costs does, but with keys that the same seed gives again.
+insert into infrastructure.cost_shares (id, cost_id, smtp_ip_id, email_account_id, owner_tenant_id, sent, cents)
+select pg_temp.key(extract(epoch from c.starts_on)::bigint * 1000,
+                   hashtextextended(concat_ws(' ', s.cost_id, s.smtp_ip_id, s.email_account_id, s.owner_tenant_id), seed)),
+       s.cost_id, s.smtp_ip_id, s.email_account_id, s.owner_tenant_id, s.sent, s.cents
+from scale
+cross join (select min(starts_on) as starts_on, max(ends_on) as ends_on from plan_months) as paid
+cross join lateral infrastructure.shares_due(paid.starts_on, paid.ends_on) with ordinality
+    as s (cost_id, smtp_ip_id, email_account_id, owner_tenant_id, sent, cents, place)
+join infrastructure.costs as c on c.id = s.cost_id
+order by s.place;

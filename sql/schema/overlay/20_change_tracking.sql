@@ -31,6 +31,19 @@ end
 $$;
 comment on function lab.bury() is 'Leaves a tombstone for a deleted row; arguments: table, and the column of the tenant (tenants call theirs id).';
 
+-- A row that took another key would leave the one it had in the warehouse for good: no delete buries it.
+create function lab.keep_key() returns trigger
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    raise exception '%.% has the key % for good: delete the row and insert another instead of changing its key',
+        tg_table_schema, tg_table_name, old.id
+        using errcode = 'integrity_constraint_violation';
+end
+$$;
+comment on function lab.keep_key() is 'Refuses to change a row''s key, by which the warehouse follows it.';
+
 do $$
 declare
     mirrored record;
@@ -60,6 +73,9 @@ begin
             execute format('create trigger bury after delete on %s '
                            'for each row execute function lab.bury(%L, %L)',
                            mirrored.name, mirrored.label, mirrored.tenant_column);
+            execute format('create trigger keep_key before update on %s for each row '
+                           'when (old.id is distinct from new.id or old.%I is distinct from new.%2$I) '
+                           'execute function lab.keep_key()', mirrored.name, mirrored.tenant_column);
         end if;
     end loop;
 end

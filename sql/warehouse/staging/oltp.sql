@@ -37,9 +37,9 @@ cross join lateral (
       and a.name = m.name and a.permissive = 'RESTRICTIVE' and a.qual is distinct from 'true'
     union all
     select format('it has no enabled trigger %%s', needed.name)
-    from unnest(array['stamp_change', 'bury']) as needed (name)
+    from unnest(array['stamp_change', 'bury', 'keep_key']) as needed (name)
     where m.oid is not null
-      and not (m.name = 'integration.tombstones' and needed.name = 'bury')
+      and not (m.name = 'integration.tombstones' and needed.name <> 'stamp_change')
       and not exists (select from pg_trigger t
                       where t.tgrelid = m.oid and t.tgname = needed.name and t.tgenabled in ('O', 'A'))
 ) as obstacle (reason)
