@@ -1,7 +1,8 @@
 """What changed in staging, kept until every mart that reads it has taken it in.
 
 Each change of a staging table has a number. A table that some mart reads has a log in the schema
-``deltas``: the rows that a change replaced and those that it brought, under its number. The sync
+``deltas``: of the rows that a change replaced and those that it brought, under its number, the
+columns by which marts tell what they touch. The sync
 writes it with the rows themselves, in one transaction; a mart takes it in together with its own
 rows. So neither a killed sync nor a killed refresh loses or repeats a change. A table that was
 read as a whole has no log any more: then its marts are built anew, and begin another.
@@ -31,16 +32,18 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Log:
-    """Where the rows of one change of a table are kept."""
+    """Where the rows of one change of a table are kept, and which columns of them."""
 
     connection: duckdb.DuckDBPyConnection
     table: str
     change: int
+    columns: tuple[str, ...]
 
-    def keep(self, rows: duckdb.DuckDBPyRelation) -> None:
-        """Add rows that have the table's columns."""
-        numbered = rows.select(duckdb.ConstantExpression(self.change), duckdb.StarExpression())
-        numbered.insert_into(f"deltas.{self.table}")
+    def keep(self, rows: str, columns: Composable) -> None:
+        """Add the rows of a temporary table; ``columns`` selects those of the log from it."""
+        names = SQL(", ").join(map(Identifier, self.columns))
+        parts = {"names": names, "columns": columns, "rows": Identifier(rows)}
+        _run(self.connection, "keep", self.table, change=Literal(self.change), **parts)
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
@@ -58,10 +61,11 @@ def note(connection: duckdb.DuckDBPyConnection, table: str, rows: int | None) ->
     change, kept_since = noted
     if kept_since is None:
         return None
-    if rows is None or connection.table(f"deltas.{table}").shape[0] + rows > LONGEST:
+    kept = connection.table(f"deltas.{table}")
+    if rows is None or kept.shape[0] + rows > LONGEST:
         _run(connection, "drop_log", table)
         return None
-    return Log(connection, table, change)
+    return Log(connection, table, change, tuple(kept.columns[1:]))
 
 
 def state(connection: duckdb.DuckDBPyConnection) -> dict[str, Change]:
@@ -70,9 +74,18 @@ def state(connection: duckdb.DuckDBPyConnection) -> dict[str, Change]:
     return {table: Change(latest, kept_since) for table, latest, kept_since in rows}
 
 
-def begin_log(connection: duckdb.DuckDBPyConnection, table: str) -> None:
-    """Keep the table's changes from now on; nothing happens when they are kept already."""
-    _run(connection, "begin_log", table, staging=Identifier("staging", table))
+def begin_log(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> None:
+    """Keep these columns of the table's changes from now on; nothing happens when they are.
+
+    A log that lacks one begins anew, so that marts that have not taken it in are built anew too.
+    """
+    change = state(connection).get(table)
+    if change and change.kept_since is not None:
+        if set(columns).issubset(connection.table(f"deltas.{table}").columns):
+            return
+        _run(connection, "drop_log", table)
+    names = SQL(", ").join(map(Identifier, columns))
+    _run(connection, "begin_log", table, staging=Identifier("staging", table), columns=names)
 
 
 def show(connection: duckdb.DuckDBPyConnection, tables: Sequence[str], position: int) -> None:

@@ -4,7 +4,8 @@ A row belongs to the delta when the transaction that last wrote it is visible in
 (it is read there) and was not in the old one. Visibility begins at commit, in whatever order, and
 that is what snapshots speak of; so no row is lost and none comes twice, however long its
 transaction took. A deleted row has a tombstone, which is a row of the same kind; a key that was
-deleted and inserted again is in the delta too. So: delete the keys of both, insert the rows.
+deleted and inserted again is in the delta too. So: delete the keys of both, insert the rows. (A key
+itself never changes, the database refuses that.)
 """
 
 import time
@@ -17,7 +18,6 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from oltp_lab import sql
 from oltp_lab.servers import Database
 from oltp_lab.warehouse import deltas, transactions
-from oltp_lab.warehouse.deltas import Log
 from oltp_lab.warehouse.tables import READER, Description, TableSpec
 from oltp_lab.warehouse.transactions import Snapshot
 
@@ -131,13 +131,16 @@ def _read_delta(
         return Synced(table.label, NONE, rows=0, deleted=0, seconds=0)
     log = deltas.note(connection, table.name, changed + buried)
     tenant, row_id = Identifier(table.key[0]), Identifier(table.key[-1])
-    deleted = _write(connection, "delete_buried", log, staging=staging, tenant=tenant, id=row_id)
-    same_key = SQL(" and ").join(
-        SQL("old.{0} = changed.{0}").format(Identifier(column)) for column in table.key
-    )
-    _write(connection, "delete_changed", log, staging=staging, same_key=same_key)
+    kept = dict.fromkeys([*table.key, *(log.columns if log else ())])
+    columns = SQL(", ").join(map(Identifier, kept))
+    _run(connection, "read_old", staging=staging, columns=columns, tenant=tenant, id=row_id)
+    deleted = _run(connection, "count_deleted", tenant=tenant, id=row_id)
+    _run(connection, "delete_old", staging=staging)
     names, columns = description.names, description.casts
-    _write(connection, "insert_changed", log, staging=staging, names=names, columns=columns)
+    _run(connection, "insert_changed", staging=staging, names=names, columns=columns)
+    if log:
+        log.keep("old", SQL(", ").join(map(Identifier, log.columns)))
+        log.keep("changed", description.casts_of(log.columns))
     lag = _queries("warehouse")["lag"]
     (lags,) = connection.execute(lag, [taken.server_time]).fetchone() or (None,)
     return Synced(table.label, INCREMENT, changed, deleted, 0, *(lags or ()))
@@ -166,22 +169,10 @@ def _run(
     values: Sequence[str] = (),
     **parts: Composable,
 ) -> int:
-    """Run a statement in the warehouse; returns how many rows it wrote."""
+    """Run a statement in the warehouse; returns how many rows it wrote or counted."""
     statement = SQL(_queries("warehouse")[name]).format(**parts).as_string()
     (rows,) = connection.execute(statement, values).fetchone() or (0,)
     return rows
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection, name: str, log: Log | None, **parts: Composable
-) -> int:
-    """Run a statement on a staging table and keep the rows it touched; returns how many."""
-    if log is None:
-        return _run(connection, name, (), returning=SQL(""), **parts)
-    statement = SQL(_queries("warehouse")[name]).format(returning=SQL("returning *"), **parts)
-    touched = connection.sql(statement.as_string())
-    log.keep(touched)
-    return touched.shape[0]
 
 
 def _queries(where: str) -> dict:

@@ -5,7 +5,8 @@ The file's first line says what it is; named queries follow:
 - ``rows`` gives its rows for the keys in the table ``scope``, of which it has no others;
 - ``keys`` gives every key there is, as columns of the mart;
 - ``touched_by_TABLE`` gives the keys that rows of ``delta_TABLE`` bear upon: the rows of a staging
-  table as they were before and after each change since the mart was last refreshed;
+  table as they were before and after each change since the mart was last refreshed, with those
+  columns that such queries name (not by ``*``);
 - ``comments`` documents the mart, each column ending in ``-- from TABLE.COLUMN, ...``: where in
   staging it comes from.
 
@@ -21,7 +22,7 @@ queries ``mart`` and ``staging`` with the columns tenant_id, figure and total.
 import hashlib
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -34,12 +35,14 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 from oltp_lab import sql
 from oltp_lab.errors import LabError
 from oltp_lab.warehouse import deltas
+from oltp_lab.warehouse.deltas import Change
 from oltp_lab.warehouse.transactions import transaction
 
 FULL, INCREMENT, NONE = "full", "increment", "none"
 
 _READ = re.compile(r"\bstaging\.(\w+)")
 _LINEAGE = re.compile(r"^comment on column marts\.\w+\.(\w+) is .*;\s+-- from (.+)$", re.MULTILINE)
+_WORD = re.compile(r"\w+")
 _TOUCHED_BY = "touched_by_"
 
 
@@ -130,11 +133,19 @@ def refresh(
     """
     chosen = discovered() if chosen is None else chosen
     with transaction(connection):
-        _refuse_missing(connection, chosen)
+        taken_at = _taken_at(connection, chosen)
         deltas.prepare(connection)
         connection.execute(_queries()["prepare"])
         _remove_gone(connection)
-        refreshed = [_refresh(connection, mart, full_refresh=full_refresh) for mart in chosen]
+        positions, state = _positions(connection), deltas.state(connection)
+        refreshed = []
+        for mart in chosen:
+            position = None if full_refresh else positions.get((mart.name, mart.definition))
+            done = _refresh(connection, mart, position, state, taken_at)
+            if done.mode == FULL:  # logs may have begun anew for it
+                state = deltas.state(connection)
+            refreshed.append(done)
+        _take_positions(connection, chosen)
         deltas.prune(connection)
     return refreshed
 
@@ -154,8 +165,8 @@ def differences(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list[str] 
     compare = SQL(_queries()["differences"]).format(**sides).as_string()
     try:
         with transaction(connection):
-            position = _position(connection, mart)
-            if position is None or _changed(connection, mart, position):
+            position = _positions(connection).get((mart.name, mart.definition))
+            if position is None or _changed(mart, position, deltas.state(connection)):
                 return None
             return [told for (told,) in connection.execute(compare).fetchall()]
     except duckdb.CatalogException:
@@ -164,12 +175,17 @@ def differences(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list[str] 
         ) from None
 
 
-def _refuse_missing(connection: duckdb.DuckDBPyConnection, chosen: Sequence[Mart]) -> None:
-    needed = sorted({source for mart in chosen for source in mart.sources})
-    missing = connection.execute(_queries()["missing"], [needed]).fetchall()
+def _taken_at(connection: duckdb.DuckDBPyConnection, chosen: Sequence[Mart]) -> dict[str, datetime]:
+    """When the snapshots were taken that the staging tables equal; refuses if one is missing."""
+    try:
+        taken_at = dict(connection.execute(_queries()["taken_at"]).fetchall())
+    except duckdb.CatalogException:  # nothing was ever synced
+        taken_at = {}
+    missing = {source for mart in chosen for source in mart.sources}.difference(taken_at)
     if missing:
-        told = ", ".join(sorted(f"staging.{name}" for (name,) in missing))
+        told = ", ".join(sorted(f"staging.{name}" for name in missing))
         raise LabError(f"the warehouse has no {told} yet: run the job `analytics_sync`")
+    return taken_at
 
 
 def _remove_gone(connection: duckdb.DuckDBPyConnection) -> None:
@@ -178,11 +194,16 @@ def _remove_gone(connection: duckdb.DuckDBPyConnection) -> None:
         _run(connection, "remove", mart=Identifier("marts", name), label=Literal(name))
 
 
-def _refresh(connection: duckdb.DuckDBPyConnection, mart: Mart, *, full_refresh: bool) -> Refreshed:
-    """In the caller's transaction."""
+def _refresh(
+    connection: duckdb.DuckDBPyConnection,
+    mart: Mart,
+    position: int | None,
+    state: Mapping[str, Change],
+    taken_at: Mapping[str, datetime],
+) -> Refreshed:
+    """In the caller's transaction; ``position`` is None when it must be built anew."""
     began = time.monotonic()
-    position = None if full_refresh else _position(connection, mart)
-    changed = None if position is None else _changed(connection, mart, position)
+    changed = None if position is None else _changed(mart, position, state)
     try:
         if position is None or changed is None:
             mode, keys = FULL, _build(connection, mart)
@@ -193,25 +214,27 @@ def _refresh(connection: duckdb.DuckDBPyConnection, mart: Mart, *, full_refresh:
     except duckdb.Error as error:
         error.add_note(f"in the mart {mart.name}, sql/{mart.file}")
         raise
-    record = [mart.name, mart.definition, mart.sources]
-    connection.execute(_queries()["take_position"], record)
     rows = connection.table(f"marts.{mart.name}").shape[0]
-    seconds = time.monotonic() - began
-    return Refreshed(mart, mode, keys, rows, seconds, _age(connection, mart))
+    age = datetime.now(UTC) - min(taken_at[source] for source in mart.sources)
+    return Refreshed(mart, mode, keys, rows, time.monotonic() - began, age.total_seconds())
 
 
-def _position(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int | None:
-    """Up to which change the mart has taken in all; None when it must be built anew."""
-    found = connection.execute(_queries()["position"], [mart.name]).fetchone()
-    if found is None or found[0] != mart.definition:
-        return None
-    return found[1]
+def _positions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:
+    """Up to which change the marts have taken in all, by name and definition."""
+    rows = connection.execute(_queries()["positions"]).fetchall()
+    return {(mart, definition): position for mart, definition, position in rows}
 
 
-def _changed(connection: duckdb.DuckDBPyConnection, mart: Mart, position: int) -> list[str] | None:
+def _take_positions(connection: duckdb.DuckDBPyConnection, chosen: Sequence[Mart]) -> None:
+    """All at once: each such statement costs as much as a small mart."""
+    names, definitions = [m.name for m in chosen], [m.definition for m in chosen]
+    sources = [m.sources for m in chosen]
+    connection.execute(_queries()["take_positions"], [names, definitions, sources])
+
+
+def _changed(mart: Mart, position: int, state: Mapping[str, Change]) -> list[str] | None:
     """Staging tables that changed since; None when the mart must be built anew for one of them."""
-    state = deltas.state(connection)
-    known = [state.get(source, deltas.Change(0, None)) for source in mart.sources]
+    known = [state.get(source, Change(0, None)) for source in mart.sources]
     if any(change.kept_since is None or change.kept_since > position for change in known):
         return None
     changed = [s for s, change in zip(mart.sources, known, strict=True) if change.latest > position]
@@ -221,11 +244,19 @@ def _changed(connection: duckdb.DuckDBPyConnection, mart: Mart, position: int) -
 def _build(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int:
     """Build the mart for every key; returns how many."""
     for source in mart.sources:
-        deltas.begin_log(connection, source)
+        deltas.begin_log(connection, source, _telling(connection, source))
     _run(connection, "scope", keys=mart.query("keys"))
     _run(connection, "build", mart=mart.table, rows=mart.query("rows"))
     connection.execute(sql.queries(mart.file)["comments"])
     return connection.table("scope").shape[0]
+
+
+def _telling(connection: duckdb.DuckDBPyConnection, source: str) -> list[str]:
+    """Columns that some mart names to tell what a change of the table touches."""
+    name = _TOUCHED_BY + source
+    queries = [sql.queries(mart.file).get(name, "") for mart in discovered()]
+    named = {"id"}.union(*(_WORD.findall(query) for query in queries))
+    return [column for column in connection.table(f"staging.{source}").columns if column in named]
 
 
 def _increment(
@@ -236,18 +267,15 @@ def _increment(
     touched = [SQL("({})").format(mart.query(_TOUCHED_BY + table)) for table in changed]
     _run(connection, "scope", keys=SQL(" union all by name ").join(touched))
     scope = connection.table("scope")
+    keys = scope.shape[0]
+    if not keys:
+        return 0
     same_key = SQL(" and ").join(
         SQL("old.{0} = scope.{0}").format(Identifier(column)) for column in scope.columns
     )
     _run(connection, "delete_scope", mart=mart.table, same_key=same_key)
     _run(connection, "insert_scope", mart=mart.table, rows=mart.query("rows"))
-    return scope.shape[0]
-
-
-def _age(connection: duckdb.DuckDBPyConnection, mart: Mart) -> float:
-    (taken,) = connection.execute(_queries()["taken_at"], [mart.sources]).fetchone() or (None,)
-    assert isinstance(taken, datetime)
-    return (datetime.now(UTC) - taken).total_seconds()
+    return keys
 
 
 def _run(connection: duckdb.DuckDBPyConnection, name: str, **parts: Composable) -> None:

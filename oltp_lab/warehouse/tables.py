@@ -126,6 +126,11 @@ class Description:
         """The columns as the warehouse keeps them, comma-separated."""
         return SQL(", ").join(column.cast for column in self.columns)
 
+    def casts_of(self, names: Sequence[str]) -> Composable:
+        """Likewise some of them, in this order."""
+        casts = {column.name: column.cast for column in self.columns}
+        return SQL(", ").join(casts[name] for name in names)
+
 
 def describe(database: Database, tables: Sequence[TableSpec] = MIRRORED) -> list[Description]:
     """What the database says of the tables, once it is proven that every row of them is seen.

@@ -130,7 +130,7 @@ def stale(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list[tuple]:
     """Some rows in which the mart differs from itself built anew; it stays as it is."""
     with transactions.transaction(connection, keep=False):
         connection.execute(f"create temp table refreshed as from marts.{mart.name}")
-        marts._refresh(connection, mart, full_refresh=True)
+        marts._build(connection, mart)
         return connection.execute(
             f"(from refreshed except all from marts.{mart.name}) union all "
             f"(from marts.{mart.name} except all from refreshed) limit 5"

@@ -16,18 +16,13 @@ comment on column staging.positions.sources is 'The staging tables that it reads
 comment on column staging.positions.position is 'Number of the latest change that it has taken in (staging.changes).';
 comment on column staging.positions.refreshed_at is 'When it last was looked after, whether or not there was anything to take in.';
 
--- name: missing
--- Staging tables that a mart reads and that are not there.
-select needed.name from unnest(?::varchar[]) as needed (name)
-anti join duckdb_tables() as t
-    on t.database_name = current_database() and t.schema_name = 'staging' and t.table_name = needed.name;
+-- name: positions
+select mart, definition, position from staging.positions;
 
--- name: position
-select definition, position from staging.positions where mart = ?;
-
--- name: take_position
+-- name: take_positions
 insert or replace into staging.positions (mart, definition, sources, position, refreshed_at)
-select ?, ?, ?, coalesce(max(latest), 0), now() from staging.changes;
+select unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::varchar[][]), position, now()
+from (select coalesce(max(latest), 0) as position from staging.changes);
 
 -- name: gone
 -- Marts that were built here and have no file any more.
@@ -50,8 +45,8 @@ delete from {mart} as old using scope where {same_key};
 insert into {mart} {rows};
 
 -- name: taken_at
--- When the oldest of the snapshots was taken that the staging tables equal.
-select min(taken_at) from staging.watermarks where list_contains(?, split_part(table_name, '.', 2));
+-- When the snapshots were taken that the staging tables equal.
+select split_part(table_name, '.', 2), taken_at from staging.watermarks;
 
 -- name: columns
 select column_name, data_type, comment from duckdb_columns()

@@ -22,11 +22,14 @@ on conflict do update set latest = excluded.latest
 returning latest, kept_since;
 
 -- name: begin_log
-create table if not exists {log} as select cast(null as bigint) as change, * from {staging} limit 0;
-comment on table {log} is 'Rows as they were before and after each change that a mart has yet to take in.';
+create table if not exists {log} as select cast(null as bigint) as change, {columns} from {staging} limit 0;
+comment on table {log} is 'Rows as they were before and after each change that a mart has yet to take in: the columns that tell which keys they touch.';
 comment on column {log}.change is 'Number of the change.';
 insert into staging.changes (table_name, latest, kept_since) values ({name}, 0, 0)
 on conflict do update set kept_since = coalesce(kept_since, latest);
+
+-- name: keep
+insert into {log} (change, {names}) select {change}, {columns} from {rows};
 
 -- name: drop_log
 drop table if exists {log};

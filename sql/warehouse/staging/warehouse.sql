@@ -40,15 +40,26 @@ create or replace temp table changed as from postgres_query('oltp', ?);
 -- name: read_buried
 create or replace temp table buried as from postgres_query('oltp', ?);
 
--- name: delete_buried
-delete from {staging} as old using buried
-where old.{tenant} = buried.tenant_id and old.{id} = buried.row_id {returning};
+-- name: read_old
+-- Where the rows are that changed or are gone, and what the log keeps of them, by one scan. (What delete
+-- returns is fetched row by row, which costs more than the scan.)
+create or replace temp table old as
+select staged.rowid as place, {columns}
+from {staging} as staged
+semi join (
+    select {tenant} as gone_tenant_id, {id} as gone_id from changed
+    union all
+    select tenant_id, row_id from buried
+) on gone_tenant_id = staged.{tenant} and gone_id = staged.{id};
 
--- name: delete_changed
-delete from {staging} as old using changed where {same_key} {returning};
+-- name: delete_old
+delete from {staging} where rowid in (select place from old);
+
+-- name: count_deleted
+select count(*) from old semi join buried on buried.tenant_id = old.{tenant} and buried.row_id = old.{id};
 
 -- name: insert_changed
-insert into {staging} ({names}) select {columns} from changed {returning};
+insert into {staging} ({names}) select {columns} from changed;
 
 -- name: lag
 -- Seconds from commit to the snapshot, over the rows of the delta.
