@@ -13,7 +13,7 @@ export OLTP_LAB_SCALE := $(SCALE)
 export PYTHONWARNINGS := ignore:Function `job_execute_command` is superseded
 
 .DEFAULT_GOAL := help
-.PHONY: help lab load sweep test lint docs ui bench soak growth up down psql clean
+.PHONY: help lab load sweep test lint docs ui bench soak oracle growth up down psql clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 8
@@ -61,6 +61,9 @@ bench: .venv/installed ## Print the benchmark table
 
 soak: .venv/installed ## Ten million asserted transactions   [TRANSACTIONS=...]
 	@$(BIN)/python -m oltp_lab.isolation.under_load.soak $(if $(TRANSACTIONS),--transactions $(TRANSACTIONS))
+
+oracle: .venv/installed ## A thousand kills, and nothing lost     [KILLS=...]
+	@$(BIN)/python -m oltp_lab.warehouse.loss_oracle $(if $(KILLS),--kills $(KILLS))
 
 growth: .venv/installed ## How cost grows with tenants and leads   [OPERATIONS="name ..."]
 	@$(BIN)/python -m oltp_lab.load.growth $(OPERATIONS)

@@ -19,6 +19,7 @@ from oltp_lab.schema.assets import assets as schema_assets
 from oltp_lab.warehouse.assets import assets as warehouse_assets
 from oltp_lab.warehouse.assets import schedules as warehouse_schedules
 from oltp_lab.warehouse.checks import checks as warehouse_checks
+from oltp_lab.warehouse.loss_oracle.assets import assets as loss_oracle_assets
 
 default_assets = [
     *schema_assets,
@@ -26,6 +27,7 @@ default_assets = [
     *isolation_assets,
     *load_assets,
     *warehouse_assets,
+    *loss_oracle_assets,
     *findings_assets,
 ]
 default_checks = [

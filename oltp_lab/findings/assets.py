@@ -27,6 +27,7 @@ def _measured() -> Iterator[dg.AssetKey]:
         yield dg.AssetKey(["load", run])
     for mart in sql.files("warehouse/marts"):
         yield dg.AssetKey(["marts", PurePath(mart).stem])
+    yield dg.AssetKey(["warehouse", "loss_oracle"])
 
 
 @dg.asset(

@@ -46,6 +46,7 @@ max_wal_size = '1GB'
 # What is lost with it was to be thrown away.
 _THROWAWAY = """\
 max_connections = 100
+max_prepared_transactions = 20
 fsync = off
 synchronous_commit = off
 full_page_writes = off
