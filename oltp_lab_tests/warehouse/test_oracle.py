@@ -1,157 +1,126 @@
-"""The loss oracle: while writers do all that transactions can do, syncs go on; then nothing is
-lost, phantom, doubled or stale. The cursor over updated_at, run beside it, must lose rows.
-"""
+"""The loss oracle finds nothing to blame in the sync, and every fault of a broken one."""
 
-import random
-import threading
-import time
-import uuid
-from dataclasses import dataclass, field
+import sys
+from collections import Counter
+from dataclasses import replace
 
-import psycopg
-from duckdb import DuckDBPyConnection
+import dagster as dg
+import pytest
 
-from oltp_lab.servers import Database
-from oltp_lab.warehouse import extraction
-from oltp_lab.warehouse.tables import describe
-from oltp_lab_tests.warehouse.business import LEADS, assert_equal, sync
+from oltp_lab.findings import finding
+from oltp_lab.measuring.store import Measurements
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.settings import Settings
+from oltp_lab.warehouse.loss_oracle import ledger, run, syncs
+from oltp_lab.warehouse.loss_oracle.assets import CHECK, loss_oracle
+from oltp_lab.warehouse.loss_oracle.ledger import Book, Prepared, Verdict, Version
+from oltp_lab.warehouse.loss_oracle.run import DELTA, NAIVE, OLTP, Extent, Judged
 
-WRITERS = 4
-SECONDS = 6.0
-
-_INSERT = """
-insert into campaigns.leads (tenant_id, id, email, first_name, updated_at)
-values (%s, %s, %s, %s, now())
-"""
-_UPDATE = """
-update campaigns.leads set first_name = %s, updated_at = now() where tenant_id = %s and id = %s
-"""
-_DELETE = "delete from campaigns.leads where tenant_id = %s and id = %s"
-
-Ledger = dict[uuid.UUID, str]
+LEADS = "campaigns.leads"
+BROKEN = (sys.executable, "-m", "oltp_lab_tests.warehouse.broken_syncs")
 
 
-@dataclass
-class Writer:
-    """Writes leads of one tenant; ``acknowledged`` is what the server said is committed."""
-
-    database: Database
-    tenant: uuid.UUID
-    seed: int
-    acknowledged: Ledger = field(default_factory=dict)
-    transactions: int = 0
-
-    def run(self, until: float) -> None:
-        """Transactions of one to six changes, one in three of them long, until then."""
-        choice = random.Random(self.seed)
-        with self.database.connect("lab_platform") as connection:
-            while time.monotonic() < until:
-                wanted = dict(self.acknowledged)
-                connection.execute("set local lock_timeout = '5s'")  # so that it has begun
-                for _ in range(choice.randint(1, 6)):
-                    self._change(connection, choice, wanted)
-                    if choice.random() < 0.1:
-                        time.sleep(choice.random() * 0.8)
-                if choice.random() < 0.2:
-                    connection.rollback()
-                else:
-                    connection.commit()
-                    self.acknowledged = wanted
-                self.transactions += 1
-
-    def _change(
-        self, connection: psycopg.Connection, choice: random.Random, wanted: Ledger
-    ) -> None:
-        """One change, at times inside a savepoint that is kept or undone."""
-        if choice.random() < 0.3:
-            undone = choice.random() < 0.5
-            with connection.transaction(force_rollback=undone):
-                self._write(connection, choice, dict(wanted) if undone else wanted)
-        else:
-            self._write(connection, choice, wanted)
-
-    def _write(self, connection: psycopg.Connection, choice: random.Random, wanted: Ledger) -> None:
-        name = f"{self.seed}-{choice.getrandbits(40):x}"
-        kind = choice.choice(("insert", "insert", "update", "update", "delete", "reinsert"))
-        lead = choice.choice(list(wanted)) if wanted and kind != "insert" else uuid.uuid4()
-        if lead in wanted and kind == "update":
-            connection.execute(_UPDATE, [name, self.tenant, lead])
-        elif lead in wanted:
-            connection.execute(_DELETE, [self.tenant, lead])
-            del wanted[lead]
-        if kind in {"insert", "reinsert"} and lead not in wanted:
-            address = f"{lead}@{name}.example"
-            connection.execute(_INSERT, [self.tenant, lead, address, name])
-        if kind != "delete" and (lead in wanted or kind in {"insert", "reinsert"}):
-            wanted[lead] = name
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> Extent:
+    """As little as there can be: each kind of turn once."""
+    extent = replace(Extent.read("smoke"), seconds=0, longest_s=0.8)
+    monkeypatch.setattr(Extent, "read", lambda _: extent)
+    return extent
 
 
-@dataclass
-class NaiveCursor:
-    """Reads what is newer than the newest that it has seen, as most extractors do."""
+def test_nothing_is_lost_phantom_duplicate_or_stale(settings: Settings, brief: Extent) -> None:
+    """As the asset: syncs are killed and the server is crashed; its check and its card say so."""
+    result = dg.materialize(
+        [loss_oracle],
+        resources={
+            "oltp": Oltp(),
+            "measurements": MeasurementsResource(),
+            "scale": Scale(name="smoke"),
+        },
+    )
+    (evaluation,) = result.get_asset_check_evaluations()
+    assert evaluation.check_name == CHECK
+    assert evaluation.passed, evaluation.description
+    found = finding.read(Measurements(settings.measurements), "loss_oracle")
+    assert found.card and found.card["tone"] == "good", found.headline
+    assert (found.figures["faults"], found.figures["crashes"]) == (0, 2)
+    assert found.figures["kills"] >= run.FEWEST
+    assert found.figures["commits"] > 30
+    assert found.figures["lost_by_updated_at"] > 0
+    assert all(frame is not None and len(frame) for frame in found.frames.values())
+    assert not (settings.home / "throwaway").exists()
 
-    rows: Ledger = field(default_factory=dict)
-    cursor: str = "-infinity"
 
-    def sync(self, connection: psycopg.Connection) -> None:
-        """One increment."""
-        newer = connection.execute(
-            "select id, first_name, updated_at::text from campaigns.leads "
-            "where updated_at > %s::timestamptz order by updated_at",
-            [self.cursor],
-        )
-        for lead, name, updated_at in newer:
-            self.rows[lead] = name
-            self.cursor = updated_at
-
-
-def test_nothing_is_lost_phantom_doubled_or_stale(
-    database: Database, connection: DuckDBPyConnection
+def test_every_fault_of_a_broken_sync_is_noticed(
+    settings: Settings, brief: Extent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with database.connect("lab_platform", autocommit=True) as platform:
-        tenants = platform.execute(
-            "insert into public.tenants (name) select 't' from generate_series(1, %s) returning id",
-            [WRITERS],
-        ).fetchall()
-    sync(connection, database)  # what follows comes by increments only
-    writers = [Writer(database, tenant, seed) for seed, (tenant,) in enumerate(tenants)]
-    naive = NaiveCursor()
-    increments = _sync_while_writing(writers, connection, naive)
-
-    truth: Ledger = {lead: name for w in writers for lead, name in w.acknowledged.items()}
-    staged = connection.execute("select id, first_name from staging.leads").fetchall()
-    mirrored = dict(staged)
-    lost = truth.keys() - mirrored.keys()
-    phantom = mirrored.keys() - truth.keys()
-    stale = [lead for lead in truth.keys() & mirrored.keys() if truth[lead] != mirrored[lead]]
-    missed = [lead for lead, name in truth.items() if naive.rows.get(lead) != name]
-
-    assert increments >= 5
-    assert sum(writer.transactions for writer in writers) > 100
-    assert len(truth) > 50
-    assert (len(lost), len(phantom), len(staged) - len(mirrored), len(stale)) == (0, 0, 0, 0)
-    assert missed, "the naive cursor lost nothing: this test would not notice a loss"
-    assert_equal(connection, database)
+    monkeypatch.setattr(run, "_TURNS", ("whole",) * 5)
+    judged = run.run(settings, brief, "a broken sync", program=BROKEN)
+    sums = {
+        fault: sum(getattr(verdict, fault) for verdict in judged.verdicts[DELTA])
+        for fault in ledger.FAULTS
+    }
+    assert all(sums.values()), sums
+    assert any("two snapshot delta, campaigns.leads: " in told for told in judged.failures())
+    assert all(verdict.faults == 0 for verdict in judged.verdicts[OLTP])
+    assert judged.differences
 
 
-def _sync_while_writing(
-    writers: list[Writer], connection: DuckDBPyConnection, naive: NaiveCursor
-) -> int:
-    """Sync while the writers write and once after; returns how many increments held rows."""
-    database = writers[0].database
-    until = time.monotonic() + SECONDS
-    threads = [threading.Thread(target=writer.run, args=[until]) for writer in writers]
-    for thread in threads:
-        thread.start()
-    increments = 0
-    with database.connect("lab_platform", autocommit=True) as platform:
-        descriptions = describe(database, [LEADS])
-        while any(thread.is_alive() for thread in threads):
-            (done,) = extraction.sync(connection, database, descriptions)
-            increments += done.mode == extraction.INCREMENT
-            naive.sync(platform)
-        for thread in threads:
-            thread.join()
-        extraction.sync(connection, database, descriptions)
-        naive.sync(platform)
-    return increments
+def test_rows_are_judged_one_by_one() -> None:
+    acknowledged = {(LEADS, "a"): "1", (LEADS, "b"): "2", (LEADS, "c"): "3", (LEADS, "d"): "4"}
+    held = [(LEADS, "b", "2"), (LEADS, "b", "2"), (LEADS, "c", "0"), (LEADS, "d", "4")]
+    leads, steps = ledger.judge(acknowledged, [*held, ("campaigns.steps", "e", "5")])
+    assert leads == Verdict(LEADS, 4, 1, 0, 1, 1, ("lost: a", "duplicate: b", "stale: c"))
+    assert steps == Verdict("campaigns.steps", 0, 0, 1, 0, 0, ("phantom: e",))
+    assert ledger.judge(acknowledged, [(t, k, v) for (t, k), v in acknowledged.items()]) == [
+        Verdict(LEADS, 4, 0, 0, 0, 0)
+    ]
+
+
+def test_the_server_is_asked_about_what_was_in_doubt() -> None:
+    """What it forgot in a crash is taken back; what it prepared stays in doubt."""
+    first, second, third = {(LEADS, "a"): "1"}, {(LEADS, "a"): "2"}, {(LEADS, "a"): "3"}
+    versions = [Version(None, first), Version(7, second), Version(8, third)]
+    book = Book(versions=list(versions))
+    assert book.resolve({7}.__contains__, ()) == 2
+    assert book.rows == second
+    book = Book(versions=list(versions), prepared=Prepared("g", 9, {}))
+    book.resolve({7, 8}.__contains__, {"g"})
+    assert (book.rows, book.prepared is not None) == (third, True)
+    book.resolve({9}.__contains__, ())
+    assert (book.rows, book.prepared) == ({}, None)
+    book = Book(versions=list(versions), prepared=Prepared("g", 9, {}))
+    book.resolve({7, 8}.__contains__, ())  # rolled back, or never prepared
+    assert (book.rows, book.prepared) == (third, None)
+
+
+def test_a_run_that_would_not_have_noticed_proves_nothing() -> None:
+    nothing = Verdict(LEADS, 10, 0, 0, 0, 0)
+    done = {"killed at": Counter(begin=9), "crash": Counter(after=1), "sync": Counter(whole=2)}
+    verdicts = {OLTP: [nothing], DELTA: [nothing], NAIVE: [replace(nothing, lost=1)]}
+    judged = Judged(verdicts, {**done, "transaction": Counter(commits=5)}, (), 1.0)
+    assert (judged.failures(), judged.doubts()) == ([], [])
+    blind = replace(judged, verdicts={**verdicts, NAIVE: [nothing]})
+    assert blind.doubts() == ["the cursor over updated_at lost nothing"]
+    assert replace(judged, done={**done, "crash": Counter()}).doubts() == ["crash: 0 times only"]
+    wrong = replace(nothing, stale=1, examples=("stale: a",))
+    assert replace(judged, verdicts={**verdicts, DELTA: [wrong]}).failures() == [
+        "two snapshot delta, campaigns.leads: stale: a"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statement", "boundary"),
+    {
+        "attach 'user=x password=secret' as oltp": "attach",
+        'delete from "staging"."leads" as old using changed where 1': "delete from staging.leads",
+        "-- When.\nselect min(taken_at) from staging.watermarks": "from staging.watermarks",
+        "insert into staging.positions (mart) values (?)": "insert into staging.positions",
+        "create or replace temp table changed as from postgres_query('oltp', ?)": (
+            "create or replace temp table changed"
+        ),
+        "commit": "commit",
+    }.items(),
+)
+def test_boundaries_are_named(statement: str, boundary: str) -> None:
+    assert syncs.boundary(statement) == boundary

@@ -29,13 +29,13 @@ from oltp_lab.warehouse.loss_oracle.writers import ROLE, Gate, Writer
 from oltp_lab.warehouse.tables import describe
 
 DELTA, OLTP, NAIVE = "two_snapshot_delta", "oltp", "updated_at"
-FEWEST = 5
+FEWEST = 3
 """Kills and crashes that a run must have had to prove anything."""
 
 _IN_STATEMENT_S = 0.003
 _TURNS = (
     "boundary", "in a statement", "whole", "boundary", "boundary", "at a moment", "crash within",
-    "boundary", "boundary", "crash after",
+    "boundary", "in full", "crash after",
 )  # fmt: skip
 
 
@@ -275,6 +275,8 @@ class Ordeal:
             self._crash(turn)
         elif turn == "at a moment":
             self._attempt(Attempt(after_s=self.choice.random() * self.whole_s))
+        elif turn == "in full":  # up to its commit: after it, what was lost before would be there
+            self._attempt(Attempt(full_refresh=True, boundary="commit"))
         else:
             after = self.choice.random() * _IN_STATEMENT_S if turn == "in a statement" else None
             name = self._rarest()

@@ -48,11 +48,12 @@ _READS = re.compile(r"\bfrom [\w.]+")
 class Attempt:
     """A sync of the written tables, or of ``every`` one, and a refresh of the marts.
 
-    It is killed before the ``nth`` statement at ``boundary``, or ``after_s`` of its beginning; or
-    ``after_s`` its first statement from there on.
+    Both are in full with ``full_refresh``. It is killed before the ``nth`` statement at
+    ``boundary``, or ``after_s`` seconds from there; without a boundary, from its beginning.
     """
 
     every: bool = False
+    full_refresh: bool = False
     boundary: str | None = None
     nth: int = 1
     after_s: float | None = None
@@ -167,8 +168,9 @@ def attempt_once(attempt: Attempt, database: Database, warehouse: str, step: Ste
     step("open")
     with duckdb.connect(warehouse) as file:
         connection = cast(duckdb.DuckDBPyConnection, Watched(file, step))
-        extraction.sync(connection, watched, describe(watched, tables))
-        marts.refresh(connection)
+        descriptions = describe(watched, tables)
+        extraction.sync(connection, watched, descriptions, full_refresh=attempt.full_refresh)
+        marts.refresh(connection, full_refresh=attempt.full_refresh)
         step("close")  # which writes the checkpoint
     step("end")
 

@@ -98,6 +98,8 @@ class Writer:
                         break
                     try:
                         if connection is None or opening != current:
+                            if connection:
+                                connection.close()
                             connection, opening = self._connect(), current
                         self._turn(connection)
                     except _LOST:
