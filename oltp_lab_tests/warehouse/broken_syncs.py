@@ -1,5 +1,7 @@
 """Syncs as ``loss_oracle.syncs``, with mistakes in their SQL that the loss oracle must notice."""
 
+from typing import LiteralString, cast
+
 from oltp_lab import sql
 from oltp_lab.warehouse.loss_oracle import syncs
 
@@ -20,5 +22,5 @@ if __name__ == "__main__":
     for (file, name), (right, wrong) in MISTAKES.items():
         query = sql.queries(file)[name]
         assert right in query
-        sql.queries(file)[name] = query.replace(right, wrong)
+        sql.queries(file)[name] = cast(LiteralString, query.replace(right, wrong))
     syncs.main()
