@@ -54,8 +54,12 @@ class Outcome:
         return f"{said}; BROKEN: {self.failure}" if self.failure else said
 
 
-def measure(database: Database, load: Load, store: Measurements, run: Run) -> Outcome:
+def measure(
+    database: Database, load: Load, store: Measurements, run: Run, driven: Driven | None = None
+) -> Outcome:
     """Put a load on the database and store all that was seen, also of a run that broke.
+
+    Who gives a new ``driven`` can follow it meanwhile from another thread.
 
     Written are load_runs, load_operations, transactions, resource_samples, wait_samples,
     pool_samples, server_counters and statements. A broken run is not ``complete``, and has a
@@ -63,7 +67,7 @@ def measure(database: Database, load: Load, store: Measurements, run: Run) -> Ou
     exception goes its way.
     Raises LabError for sessions that do not fit, before anything is started.
     """
-    driven = Driven()
+    driven = driven or Driven()
     with tempfile.TemporaryDirectory(prefix="oltp_lab-") as folder:
         log = Path(folder) / "log"
         _calibrate(database, load, driven)

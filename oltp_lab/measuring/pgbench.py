@@ -34,6 +34,8 @@ SETTLE_LIMIT = 10
 """Seconds after that for every session to have its turn; then it is measured as it is."""
 WAYS = ("direct", "pgbouncer", "psycopg_pool")
 """How sessions reach the server: each with a connection of its own, or sharing a pool of them."""
+MORE_LIMIT = 30.0
+"""Seconds more to measure, where somebody follows the load and has not seen enough."""
 END_LIMIT = 60.0
 """Seconds for running transactions to end."""
 CANCEL_LIMIT = 3.0
@@ -147,7 +149,7 @@ class Load:
     @property
     def limit(self) -> float:
         """Seconds after which pgbench ends by itself, should nobody end it."""
-        return CONNECT_LIMIT + SETTLE_LIMIT + self.warmup + self.seconds + END_LIMIT
+        return CONNECT_LIMIT + SETTLE_LIMIT + self.warmup + self.seconds + MORE_LIMIT + END_LIMIT
 
     def command(self, log: Path) -> list[str]:
         """The command line for a load of one role; names of its logs begin with ``log``."""
@@ -170,7 +172,8 @@ class Driven:
     """What came of it: the window (``time.time()``), samples, and why it broke, if it did.
 
     ``started`` says whether there was a session at all; ``calibration_tps`` is how fast the server
-    was right before, by ``calibration``.
+    was right before, by ``calibration``. As long as it is not ``enough``, the window goes on for up
+    to MORE_LIMIT beyond the load's seconds.
     """
 
     started: bool = False
@@ -180,6 +183,7 @@ class Driven:
     aborted: int = 0
     failure: str | None = None
     samples: Samples = field(default_factory=Samples)
+    enough: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -290,7 +294,8 @@ def _attend(
             if not _any_ends(running, within=load.warmup):
                 driven.began = time.time()
                 try:
-                    _any_ends(running, within=load.seconds)
+                    if not _any_ends(running, within=load.seconds):
+                        _go_on(running, driven)
                 finally:
                     driven.ended = time.time()
     except (psycopg.Error, LabError) as error:  # a server that died just now
@@ -309,6 +314,14 @@ def _any_ends(running: Sequence[_Process], within: float) -> bool:
             return False
         time.sleep(min(left, 0.02))
     return True
+
+
+def _go_on(running: Sequence[_Process], driven: Driven) -> None:
+    """Measure until it is enough."""
+    deadline = time.monotonic() + MORE_LIMIT
+    while not driven.enough() and time.monotonic() < deadline:
+        if _any_ends(running, within=0.05):
+            return
 
 
 def _end(running: Sequence[_Process], driven: Driven, limit: float = END_LIMIT) -> None:
