@@ -13,7 +13,7 @@ export OLTP_LAB_SCALE := $(SCALE)
 export PYTHONWARNINGS := ignore:Function `job_execute_command` is superseded
 
 .DEFAULT_GOAL := help
-.PHONY: help lab load sweep test lint docs ui bench soak oracle growth up down psql clean
+.PHONY: help lab load sweep test lint docs ui bench soak oracle growth fresh up down psql clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 8
@@ -52,6 +52,9 @@ lint: .venv/installed ## Style and types, of Python and SQL
 docs: .venv/installed ## Write the generated pages of docs/ anew
 	@$(BIN)/python -m oltp_lab.schema.interface docs/interface.md
 	@$(BIN)/python -m oltp_lab.findings.challenge docs/challenge.md
+
+fresh: .venv/installed ## Keep the warehouse fresh until ^C  [EVERY=seconds]
+	@$(BIN)/python -m oltp_lab.warehouse.continuous $(if $(EVERY),--every $(EVERY))
 
 ui: .venv/installed ## Open the Dagster UI
 	@$(BIN)/dagster dev

@@ -8,7 +8,7 @@ with summed as (
         max(lag_p95_s)::double as lag_p95_s,  -- of no type where every sync was in full
         count(*) filter (mode = 'full') as in_full
     from syncs
-    where run_id = (select arg_max(run_id, recorded_at) from syncs)
+    where recorded_at = (select max(recorded_at) from syncs)
     group by run_id
 )
 select
@@ -33,15 +33,15 @@ select
     table_name as "table", mode as "mode", rows as "rows", deleted as "deleted",
     seconds as "seconds", lag_p95_s::double as "p95 lag, s"
 from syncs
-where run_id = (select arg_max(run_id, recorded_at) from syncs)
+where recorded_at = (select max(recorded_at) from syncs)
 order by rows desc, table_name;
 
 -- name: table_the_last_ten_syncs
 select
-    max(recorded_at) as "at (UTC)", count(*) filter (mode = 'full') as "tables in full",
+    recorded_at as "at (UTC)", count(*) filter (mode = 'full') as "tables in full",
     sum(rows)::bigint as "rows", sum(deleted)::bigint as "deleted", sum(seconds) as "seconds",
     max(age_s) as "behind, s"
 from syncs
-group by run_id
+group by run_id, recorded_at  -- a process that keeps the warehouse fresh is one run with many syncs
 order by 1 desc
 limit 10;
