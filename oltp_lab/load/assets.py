@@ -1,4 +1,4 @@
-"""What Dagster sees of load: the workloads, and what row level security costs."""
+"""What Dagster sees of load: the workloads, and what row level security and fresh figures cost."""
 
 import re
 from dataclasses import replace
@@ -9,7 +9,8 @@ import pandas as pd
 from pydantic import Field, field_validator
 
 from oltp_lab import catalog, sql
-from oltp_lab.load import execution, pages
+from oltp_lab.load import execution, freshness_costs, pages
+from oltp_lab.load import freshness as fresh_figures
 from oltp_lab.load import rls_cost as comparison
 from oltp_lab.load.workload import Workload, discovered
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
@@ -65,6 +66,18 @@ class RlsCostConfig(dg.Config):
     def given(self) -> dict[str, Any]:
         """What takes the place of the experiment's own."""
         told = {"sessions": self.sessions, "seconds": self.seconds}
+        return {name: value for name, value in told.items() if value is not None}
+
+
+class FreshnessConfig(dg.Config):
+    """What the measurement of freshness may be told; what is left out comes from the scale."""
+
+    rate: float | None = Field(default=None, gt=0, le=1e6, description="Transactions/s to offer.")
+    seconds: float | None = Field(default=None, ge=1, le=3600, description="Measured, all turns.")
+
+    def given(self) -> dict[str, Any]:
+        """What takes the place of the experiment's own."""
+        told = {"rate": self.rate, "seconds": self.seconds}
         return {name: value for name, value in told.items() if value is not None}
 
 
@@ -125,4 +138,28 @@ def rls_cost(
     return dg.MaterializeResult(metadata=pages.rls_cost(variants))
 
 
-assets = [*map(_workload, discovered()), rls_cost]
+@dg.asset(
+    name=freshness_costs.NAME,
+    code_version=sql.content_hash("measuring/scratch.sql", freshness_costs.FOLDER),
+    description="What fresh figures cost the campaign workload and how fresh they are: the live "
+    "view, syncs of the campaign tables and of everything with their marts, and a report asked of "
+    "the OLTP, in turns with nothing, beside one load at a fixed rate.",
+    deps=[*{*_tables(freshness_costs.FOLDER), *_tables("load/campaign_scale")}],
+    **_COMMON,
+)
+def freshness(
+    context: dg.AssetExecutionContext,
+    config: FreshnessConfig,
+    oltp: Oltp,
+    measurements: MeasurementsResource,
+    scale: Scale,
+) -> dg.MaterializeResult:
+    database, store = oltp.database(), measurements.store()
+    run = measurements.run(context, database, scale.value())
+    experiment = replace(freshness_costs.Experiment.read(scale.value()), **config.given())
+    with shown():
+        ways = pd.DataFrame(fresh_figures.execute(database, experiment, store, run))
+    return dg.MaterializeResult(metadata=pages.freshness(store, ways))
+
+
+assets = [*map(_workload, discovered()), rls_cost, freshness]

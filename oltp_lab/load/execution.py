@@ -52,7 +52,7 @@ def _at_its_sizes(
     """The arms on one slice, and what must hold of it afterwards."""
     with (
         scratch.made(database, tenants=workload.tenants, targets=workload.targets) as maker,
-        _slice(database, workload, run, maker) as steps,
+        on_slice(database, workload, run, maker) as steps,
     ):
         variables = {**workload.sizes, **scratch.define_lookups(maker)}
         outcomes = list(_arms(workload, variables, maker, steps, store, run))
@@ -106,7 +106,7 @@ def _measured(load: Load, steps: Steps, store: Measurements, run: Run) -> Outcom
 
 
 @contextmanager
-def _slice(
+def on_slice(
     database: Database, workload: Workload, run: Run, maker: psycopg.Connection
 ) -> Iterator[Steps]:
     """What the run has of its own to work on, as long as it lasts.

@@ -76,6 +76,24 @@ def rls_cost(variants: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def freshness(store: Measurements, ways: pd.DataFrame) -> dict[str, Any]:
+    """What is shown of what fresh figures cost."""
+    points = store.read(sql.queries(QUERIES)["freshness"])
+    measured = ways.query("reckoned == False")
+    shown = {}
+    if len(points):  # of too few transactions there is no p95
+        image = markdown.image(plots.freshness(points), "Freshness against cost")
+        shown["freshness_against_cost"] = dg.MetadataValue.md(image)
+    return {
+        "ways": dg.MetadataValue.md(markdown.frame(ways)),
+        **shown,
+        "turns": int(ways["turns"].iloc[0]),
+        **_floats(measured, "p95_ratio_{way}", "p95_ratio"),
+        **_floats(measured, "behind_s_{way}", "behind_s"),
+        **_floats(measured, "core_share_{way}", "core_share"),
+    }
+
+
 def _floats(frame: pd.DataFrame, name: str, column: str) -> dict[str, float]:
     """A figure a row, which Dagster plots over runs; what was not measured is left out."""
     measured = frame.dropna(subset=[column]).to_dict("records")

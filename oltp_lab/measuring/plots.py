@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -166,6 +167,38 @@ def curve(axes: Axes, frame: pd.DataFrame, look: Look) -> None:
     axes.set_ylabel("p95, ms, log scale")
 
 
+def tradeoff(axes: Axes, frame: pd.DataFrame, look: Look) -> None:
+    """Cost over how far behind figures are (log), shaded: A against A; hollow: reckoned.
+
+    Columns: series, behind_s, ratio, low, high, noise (share; these may be null), label, reckoned.
+    """
+    noise = frame["noise"].iloc[0]
+    if noise == noise:  # noqa: PLR0124 - NaN, of too few turns
+        axes.axhspan(1 / (1 + noise), 1 + noise, color=look.muted, alpha=0.18, linewidth=0)
+    axes.axhline(1, color=look.muted, linewidth=1)
+    for (name, rows), colour in zip(frame.groupby("series", sort=False), look.series, strict=False):
+        axes.plot(rows["behind_s"], rows["ratio"], "-", color=colour, linewidth=1, alpha=0.5)
+        axes.vlines(rows["behind_s"], rows["low"], rows["high"], color=colour, linewidth=1.6)
+        for reckoned, points in rows.groupby("reckoned"):
+            fill: Any = {"fillstyle": "none"} if reckoned else {"label": name}
+            axes.plot(points["behind_s"], points["ratio"], "o", color=colour, **fill)
+        for row in rows.to_dict("records"):
+            axes.annotate(row["label"], (row["behind_s"], row["ratio"]), xytext=(6, 5),
+                          textcoords="offset points", size=10, color=colour)  # fmt: skip
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(_plain))
+    highest = frame[["ratio", "high"]].max(axis=None)
+    ticks = [tick for tick in (0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50) if tick <= 1.3 * highest]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    low, high = min(frame["behind_s"].tolist()), max(frame["behind_s"].tolist())
+    axes.set_xlim(low / 2, high * 6)
+    axes.set_xlabel("seconds behind (mean), log scale; hollow: reckoned")
+    axes.set_ylabel("p95, times that with nothing beside")
+
+
 def _seconds(axes: Axes, rows: pd.DataFrame) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlim(0, max(1, math.ceil(max(rows["second"].tolist()) + 0.5)))
@@ -201,11 +234,20 @@ def keys(grid: np.ndarray) -> tuple[list, list]:
     return list(found.values()), list(found)
 
 
+def freshness(frame: pd.DataFrame) -> Figure:
+    """``tradeoff`` as a figure of its own."""
+    return _alone(tradeoff, frame)
+
+
 def throughput(frame: pd.DataFrame) -> Figure:
     """``curve`` as a figure of its own."""
+    return _alone(curve, frame)
+
+
+def _alone(draw: Callable[[Axes, pd.DataFrame, Look], None], frame: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(8, 4), layout="constrained")
     axes = figure.subplots()
-    curve(axes, frame, Look())
+    draw(axes, frame, Look())
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     return figure

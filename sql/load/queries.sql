@@ -55,6 +55,9 @@ from load_invariants
 where workload = $workload
     and run_id = (select arg_max(run_id, recorded_at) from load_runs where workload = $workload);
 
+-- name: freshness
+from freshness_points();
+
 -- name: growth
 -- One row an operation in a database, as growth has measured it.
 select operation, axis, multiple, p50_ms, blocks_per_call, visits_per_call

@@ -241,3 +241,27 @@ select
 from load_figures
 where run_id = run and workload = ran and query = asked
 order by figure, recorded_at, arm;
+
+-- name: freshness_ways
+-- Each way of having fresh figures at each interval, by the newest run; p95 is that of operations that somebody
+-- waits for. "report" is one figure made when it is asked for, as "live" is.
+create macro freshness_ways() as table
+select
+    *,
+    case
+        when way = 'live' then 'when asked'
+        when back_to_back then 'all the time'
+        else format('every {:g} s', round(every_s::double))
+    end as interval
+from freshness
+where run_id = (select arg_max(run_id, recorded_at) from freshness) and told is not null;
+
+-- name: freshness_points
+-- For a plot: how far behind, and at what cost.
+create macro freshness_points() as table
+select
+    told as series, behind_s, p95_ratio::double as ratio, p95_low::double as low, p95_high::double as high,
+    p95_noise::double as noise, reckoned, interval as label
+from freshness_ways()
+where p95_ratio is not null
+order by told, every_s;
