@@ -181,6 +181,18 @@ def areas(frame: pd.DataFrame, width: int) -> Figure:
 
 def curve(frame: pd.DataFrame, width: int) -> Figure:
     """Throughput against response time; columns as of ``measuring.plots.curve``."""
+    return _field(frame, width, plots.curve)
+
+
+def tradeoff(frame: pd.DataFrame, width: int) -> Figure:
+    """Cost over how far behind; columns as of ``measuring.plots.tradeoff``."""
+    return _field(frame, width, plots.tradeoff)
+
+
+def _field(
+    frame: pd.DataFrame, width: int, draw_on: Callable[[Axes, pd.DataFrame, Look], None]
+) -> Figure:
+    """One plot of points, under its key."""
     height = 330 if width == WIDE else 300
     figure = Figure(figsize=(width / 72, height / 72))
     top = 30 if width == WIDE else 62
@@ -188,7 +200,7 @@ def curve(frame: pd.DataFrame, width: int) -> Figure:
     axes = figure.add_axes(box)
     axes.grid(color=RULE, linewidth=0.8)
     axes.set_axisbelow(True)
-    plots.curve(axes, frame, _LOOK)
+    draw_on(axes, frame, _LOOK)
     columns = len(axes.get_legend_handles_labels()[0]) if width == WIDE else 2
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=columns, borderaxespad=0.2)
     return figure
@@ -300,4 +312,5 @@ PLOTS = {
     "lines": lines,
     "areas": areas,
     "curve": curve,
+    "tradeoff": tradeoff,
 }

@@ -382,6 +382,39 @@ def growth_exponents() -> Rows:
     ]  # fmt: skip
 
 
+def freshness(sync: float = 1.2, report: str = "different", **changes: Any) -> Rows:
+    """Nothing twice, the live view, syncs and a report; p95 as ratios to nothing."""
+    row: dict[str, Any] = {
+        "share": 1.0, "calls": 900, "p50_ms": 3.0, "p95_ms": 20.0, "p99_ms": None,
+        "p50_ratio": 1.0, "p50_low": 0.9, "p50_high": 1.1, "p50_noise": 0.1,
+        "p50_verdict": None, "p95_low": 0.8, "p95_high": 3.0, "p95_noise": 0.2,
+        "rows_a_piece": 500.0, "process_cpu_s": None, "process_memory_mb": None, "server_s": 0.1,
+        "blocks": 900.0, "wal_bytes": None, "core_share": 0.3, "back_to_back": False,
+        "mart_s": None, "mart_equals": None, "rate": 150, "turns": 8, "seconds": 60.0,
+    }  # fmt: skip
+    ways = [
+        ("nothing", None, None, None, 1.0, None),
+        ("nothing_again", None, None, None, 1.1, None),
+        ("live", "live view", 0.1, False, 1.1, "inconclusive"),
+        ("batch", "everything", 1.0, False, sync, "different"),
+        ("batch", "everything", 300.0, True, 1.0, "inconclusive"),
+        ("report", "report in OLTP", 0.4, False, 2.0, report),
+    ]
+    made = [
+        row
+        | {"way": way, "told": told, "every_s": every, "reckoned": reckoned, "p95_ratio": ratio}
+        | {"p95_verdict": judged, "piece_p50_s": 0.4, "piece_p95_s": 0.5}
+        | {f"propagation_{name}_s": 1.0 for name in ("p50", "p95", "p99")}
+        | {"behind_s": (every or 0) / 2 + 0.1, "behind_most_s": (every or 0) + 0.1}
+        for way, told, every, reckoned, ratio, judged in ways
+    ]
+    for each in made[3:5]:
+        each.update(process_cpu_s=0.5, process_memory_mb=300.0)
+    made[3]["back_to_back"] = made[5]["back_to_back"] = True
+    made[5].update(mart_s=0.01, mart_equals=True)
+    return [each | changes for each in made]
+
+
 TABLES: dict[str, Callable[[], Rows]] = {
     "tables": sizes,
     "isolation_probes": probes,
@@ -404,6 +437,7 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "experiments": experiments,
     "experiment_variants": experiment_variants,
     "syncs": syncs,
+    "freshness": freshness,
 }
 
 

@@ -277,6 +277,26 @@ def test_the_cost_of_rls_is_said_as_it_was_judged(
     assert (card["verdict"], card["tone"]) == (verdict, tone)
 
 
+@pytest.mark.parametrize(
+    ("told", "verdict", "tone"),
+    [
+        ({}, "Counters here, reports elsewhere", "good"),
+        ({"sync": 1.6}, "Counters here, reports elsewhere", "fair"),
+        ({"report": "inconclusive"}, "Delegate reports: they are faster there", "good"),
+        ({"p95_noise": None, "p95_low": None, "p95_high": None}, "Too little was measured", "fair"),
+    ],
+)
+def test_whether_to_delegate_is_as_measured(
+    tmp_path: Path, told: dict, verdict: str, tone: str
+) -> None:
+    store = measured.write(tmp_path, freshness=measured.freshness(**told))
+    found = finding.read(store, "freshness")
+    assert found.card
+    assert (found.card["verdict"], found.card["tone"]) == (verdict, tone)
+    assert "400 ms in the OLTP, 10.0 ms on the mart" in found.card["effect"]
+    assert "same answer" in found.card["correctness"]
+
+
 def test_a_cost_that_cannot_be_told_does_not_hide_one_that_can(tmp_path: Path) -> None:
     noisy = [
         row | {"operation": "noisy"} for row in measured.experiment_variants(1.5, "inconclusive")
