@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from oltp_lab import servers, settings
 from oltp_lab.load import rls_cost
 from oltp_lab.load.rls_cost import Experiment
 from oltp_lab.load.workload import Workload
@@ -23,9 +22,8 @@ from oltp_lab.measuring import loads, scratch
 from oltp_lab.measuring.pgbench import Driven, Load, drive
 from oltp_lab.measuring.statistics import compare
 from oltp_lab.measuring.store import Measurements, Run, duck
-from oltp_lab.sample_data import load as sample_data
-from oltp_lab.schema import build
-from oltp_lab.servers import Database, databases, pgbouncer, processes
+from oltp_lab.servers import Database, pgbouncer, processes
+from oltp_lab_tests.benchmarks._scratch import clone
 
 SECONDS = 4.0
 ROUNDS = 8
@@ -83,7 +81,7 @@ def measure_log_ingest() -> list[dict[str, Any]]:
 def measure_rls_cost() -> list[dict[str, Any]]:
     """p50 of each operation under row level security against the filter alone without it."""
     experiment = replace(Experiment.read("challenge"), seconds=10.0)
-    with _clone() as database, tempfile.TemporaryDirectory() as folder:
+    with clone() as database, tempfile.TemporaryDirectory() as folder:
         run = Run.of(database, "bench", "bench")
         variants = rls_cost.execute(database, experiment, Measurements(Path(folder)), run)
     rows = [
@@ -111,21 +109,10 @@ def _load(variables: dict[str, int]) -> Load:
 
 
 @contextmanager
-def _clone() -> Iterator[Database]:
-    """A clone of the filled database."""
-    current = settings.load()
-    original = servers.oltp(current)
-    build.ensure(original)
-    sample_data.ensure(original, current.scale, seed=1)
-    with databases.temporary(original, original) as database:
-        yield database
-
-
-@contextmanager
 def _prepared() -> Iterator[tuple[Database, Load]]:
     """The clone, with what the scripts lean on."""
     with (
-        _clone() as database,
+        clone() as database,
         scratch.made(database, tenants=100, targets=500) as maker,
     ):
         scratch.make_campaigns(database, "bench")
