@@ -33,7 +33,8 @@ def measure_sync_impact() -> list[dict[str, Any]]:
             "name": f"sync_impact, {name}",
             "ours": f"{synced[f'{name}_ms']:.1f} ms",
             "reference": f"{nothing[f'{name}_ms']:.1f} ms",
-            **{key: synced[f"{name}_{key}"] for key in ("ratio", "low", "high")},
+            "ratio": synced[f"{name}_ratio"],
+            **{key: synced[f"{name}_{key}"] for key in ("low", "high") if synced[f"{name}_low"]},
             "goal": f"<= {goal}",
             "detail": (
                 f"{synced['turns']} turns at {experiment.rate:g}/s; nothing again "
