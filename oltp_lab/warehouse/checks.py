@@ -6,16 +6,14 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from oltp_lab.resources import MeasurementsResource, Oltp, Warehouse
-from oltp_lab.warehouse import freshness, marts, reconciliation
+from oltp_lab.warehouse import freshness, mart_reconciliation, marts, reconciliation
 from oltp_lab.warehouse.assets import holder, mart_key, staging_key
 from oltp_lab.warehouse.freshness import Lag
-from oltp_lab.warehouse.marts import Mart
 from oltp_lab.warehouse.reconciliation import Reconciled
 from oltp_lab.warehouse.tables import MIRRORED, TableSpec, describe
 
 OLDEST_DATA_S = 15 * 60.0
 LONGEST_LAG_S = 10 * 60.0
-SHOWN_DIFFERENCES = 5
 
 _WARN = dg.AssetCheckSeverity.WARN
 
@@ -27,8 +25,8 @@ _WARN = dg.AssetCheckSeverity.WARN
             "equals_oltp",
             asset=staging_key(table),
             blocking=True,
-            description="Rows, keys and contents equal the OLTP database's, per tenant, on one "
-            "snapshot.",
+            description="Rows, keys, sums and contents equal the OLTP's, by tenant and day, "
+            "on one snapshot.",
         )
         for table in MIRRORED
     ],
@@ -47,14 +45,16 @@ def staging_equals_oltp(
             description=_told(result),
             metadata={
                 "rows": result.rows,
-                "differing_tenants": result.differing_tenants,
+                "day_of": result.day_of or "none: compared by tenant alone",
+                "differing_days_of_tenants": result.differing,
             },
         )
 
 
 def _told(result: Reconciled) -> str:
     if not result.differences:
-        return f"{result.rows:,} rows equal {result.table_name}"
+        by = f"tenant and day ({result.day_of})" if result.day_of else "tenant"
+        return f"{result.rows:,} rows equal {result.table_name} by {by}"
     return f"{result.table_name}: {'; '.join(result.differences)}"
 
 
@@ -113,35 +113,35 @@ def _propagation_lag(table: TableSpec, lag: Lag | None) -> dg.AssetCheckResult:
     )
 
 
-def _mart_check(mart: Mart) -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        name="sums_equal_staging",
-        asset=mart_key(mart),
-        blocking=True,
-        description="The mart's sums equal those of the staging tables that it was built from.",
-    )
-    def compared(warehouse: Warehouse) -> dg.AssetCheckResult:
-        with warehouse.open(read_only=True) as connection:
-            differences = marts.differences(connection, mart)
-        if differences is None:
-            return dg.AssetCheckResult(
-                passed=False,
-                severity=_WARN,
-                description="another sync has moved staging since the mart was built: "
-                "materialize it, then check again",
-            )
-        shown = "; ".join(differences[:SHOWN_DIFFERENCES])
-        return dg.AssetCheckResult(
+@dg.multi_asset_check(
+    name="mart_reconciliation",
+    specs=[
+        dg.AssetCheckSpec(
+            "equals_staging",
+            asset=mart_key(mart),
+            blocking=True,
+            description="Its sums by tenant and day equal those of the staging tables that it is "
+            "made of, on one snapshot; some of its rows, each time others, equal themselves made "
+            "anew.",
+        )
+        for mart in marts.discovered()
+    ],
+)
+def marts_equal_staging(
+    context: dg.AssetCheckExecutionContext, oltp: Oltp, warehouse: Warehouse
+) -> Iterator[dg.AssetCheckResult]:
+    database = oltp.database()
+    with warehouse.open(holder=holder(context)) as connection:
+        compared = mart_reconciliation.reconcile(connection, database, describe(database))
+    for mart, differences in compared.items():
+        yield dg.AssetCheckResult(
+            check_name="equals_staging",
+            asset_key=mart_key(mart),
             passed=not differences,
-            description=shown or "every sum is equal",
+            description="; ".join(f"marts.{mart.name}: {told}" for told in differences)
+            or "every sum is equal, and so is every row that was made anew",
             metadata={"differences": len(differences)},
         )
 
-    return compared
 
-
-checks = [
-    staging_equals_oltp,
-    staging_is_fresh,
-    *(_mart_check(mart) for mart in marts.discovered()),
-]
+checks = [staging_equals_oltp, staging_is_fresh, marts_equal_staging]

@@ -15,8 +15,7 @@ every key, when it is new, when its file changed, when a table that it reads was
 and when one changed that no ``touched_by_TABLE`` speaks of. Either way it holds the same rows, so
 they may depend on staging alone, not on the clock.
 
-The file of the same name in ``sql/warehouse/checks`` gives control totals of both sides, the
-queries ``mart`` and ``staging`` with the columns tenant_id, figure and total.
+The file of the same name in ``sql/warehouse/checks`` gives control totals: ``mart_reconciliation``.
 """
 
 import hashlib
@@ -98,6 +97,10 @@ class Mart:
         """A query of its file, as part of a statement."""
         return _part(self.file, name)
 
+    def total(self, side: str) -> SQL:
+        """The query of control totals, of the side ``mart`` or ``staging``."""
+        return _part(self.check_file, side)
+
 
 @dataclass(frozen=True)
 class Refreshed:
@@ -131,22 +134,30 @@ def refresh(
 
     Raises LabError when a staging table has not been synced yet.
     """
-    chosen = discovered() if chosen is None else chosen
     with transaction(connection):
-        taken_at = _taken_at(connection, chosen)
-        deltas.prepare(connection)
-        connection.execute(_queries()["prepare"])
-        _remove_gone(connection)
-        positions, state = _positions(connection), deltas.state(connection)
-        refreshed = []
-        for mart in chosen:
-            position = None if full_refresh else positions.get((mart.name, mart.definition))
-            done = _refresh(connection, mart, position, state, taken_at)
-            if done.mode == FULL:  # logs may have begun anew for it
-                state = deltas.state(connection)
-            refreshed.append(done)
-        _take_positions(connection, chosen)
-        deltas.prune(connection)
+        return bring_up(
+            connection, discovered() if chosen is None else chosen, full_refresh=full_refresh
+        )
+
+
+def bring_up(
+    connection: duckdb.DuckDBPyConnection, chosen: Sequence[Mart], *, full_refresh: bool = False
+) -> list[Refreshed]:
+    """``refresh`` in the caller's transaction."""
+    taken_at = _taken_at(connection, chosen)
+    deltas.prepare(connection)
+    connection.execute(_queries()["prepare"])
+    _remove_gone(connection)
+    positions, state = _positions(connection), deltas.state(connection)
+    refreshed = []
+    for mart in chosen:
+        position = None if full_refresh else positions.get((mart.name, mart.definition))
+        done = _refresh(connection, mart, position, state, taken_at)
+        if done.mode == FULL:  # logs may have begun anew for it
+            state = deltas.state(connection)
+        refreshed.append(done)
+    _take_positions(connection, chosen)
+    deltas.prune(connection)
     return refreshed
 
 
@@ -155,24 +166,14 @@ def columns(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list[tuple[str
     return connection.execute(_queries()["columns"], [mart.name]).fetchall()
 
 
-def differences(connection: duckdb.DuckDBPyConnection, mart: Mart) -> list[str] | None:
-    """Control totals that the mart has otherwise than the staging tables that it was built from.
-
-    None when a sync has moved them since: then there is nothing to compare it with. Raises LabError
-    when the mart was never built.
-    """
-    sides = {side: _part(mart.check_file, side) for side in ("mart", "staging")}
-    compare = SQL(_queries()["differences"]).format(**sides).as_string()
-    try:
-        with transaction(connection):
-            position = _positions(connection).get((mart.name, mart.definition))
-            if position is None or _changed(mart, position, deltas.state(connection)):
-                return None
-            return [told for (told,) in connection.execute(compare).fetchall()]
-    except duckdb.CatalogException:
+def refuse_unbuilt(connection: duckdb.DuckDBPyConnection, chosen: Sequence[Mart]) -> None:
+    """Raises LabError, naming them, when some of the marts were never built."""
+    unbuilt = [mart.name for mart in chosen if not columns(connection, mart)]
+    if unbuilt:
+        told = ", ".join(unbuilt)
         raise LabError(
-            f"there is no mart {mart.name} in the warehouse yet: run the job `analytics_sync`"
-        ) from None
+            f"there is no mart {told} in the warehouse yet: run the job `analytics_sync`"
+        )
 
 
 def _taken_at(connection: duckdb.DuckDBPyConnection, chosen: Sequence[Mart]) -> dict[str, datetime]:

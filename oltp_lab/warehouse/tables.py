@@ -20,6 +20,11 @@ from oltp_lab.servers import Database
 READER = "lab_analytics"
 TOMBSTONES = "integration.tombstones"
 _STAMP = "change_xid"
+# When a row came about, by the first of these columns that its table has.
+_DAY_OF = (
+    *("occurred_at", "day", "created_at", "created", "checked_at", "sampled_at", "issued_at"),
+    *("assigned_at", "executed_at", "starts_on", "started_at", "period_start"),
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,10 @@ MIRRORED = (
 
 @dataclass(frozen=True)
 class Column:
-    """A mirrored column and how either side spells its type."""
+    """A mirrored column and how either side spells its type.
+
+    ``..._text`` gives the same text on both sides, ``..._day`` the day in UTC, of a time.
+    """
 
     name: str
     oltp_type: str
@@ -95,6 +103,8 @@ class Column:
     warehouse: LiteralString
     oltp_text: LiteralString
     warehouse_text: LiteralString
+    oltp_day: LiteralString = ""
+    warehouse_day: LiteralString = ""
 
     @property
     def cast(self) -> Composable:
@@ -115,6 +125,12 @@ class Description:
         """Changes when a column is added, dropped, retyped or moved; then all is read again."""
         shape = repr((self.table.key, [(c.name, c.oltp_type, c.warehouse) for c in self.columns]))
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
+
+    @property
+    def day(self) -> Column | None:
+        """The column whose day is the row's; None when the table has none."""
+        columns = {column.name: column for column in self.columns}
+        return next((columns[name] for name in _DAY_OF if name in columns), None)
 
     @property
     def names(self) -> Composable:

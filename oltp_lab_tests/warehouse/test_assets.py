@@ -66,7 +66,7 @@ def test_runs_sync_check_and_build(
     assert metadata(first, DAILY)["dagster/row_count"] > 0
     evaluations = first.get_asset_check_evaluations()
     assert {e.check_name for e in evaluations} == {
-        "equals_oltp", "data_age", "propagation_lag", "sums_equal_staging",
+        "equals_oltp", "data_age", "propagation_lag", "equals_staging",
     }  # fmt: skip
     assert all(evaluation.passed for evaluation in evaluations)
 

@@ -1,6 +1,7 @@
 """Reconciliation finds what is wrong, names it, and takes nothing else for wrong."""
 
 import threading
+from datetime import timedelta
 
 from duckdb import DuckDBPyConnection
 
@@ -39,11 +40,31 @@ def test_every_tampered_row_is_named(oltp: Database, connection: DuckDBPyConnect
         assert connection.execute(tampering, [lead]).fetchone() == (1,)
     compared = reconcile(connection, oltp)
     found = compared.pop("campaigns.leads")
-    assert found.differing_tenants == 3
+    assert found.differing == 3
     for (tenant, lead), (_, difference) in zip(leads, TAMPERINGS, strict=True):
         (told,) = (told for told in found.differences if str(tenant) in told)
         assert f"{difference}: {lead}" in told
     assert all(not result.differences for result in compared.values())
+
+
+def test_a_difference_names_the_day_and_the_sum(
+    oltp: Database, connection: DuckDBPyConnection
+) -> None:
+    """A row on another day shows on both; a table without days says so."""
+    sync(connection, oltp)
+    moved = "update staging.events set occurred_at = occurred_at + interval 3 day where rowid = 0"
+    moved += " returning tenant_id, id, occurred_at::date"
+    ((tenant, event, day),) = connection.execute(moved).fetchall()
+    connection.execute("update staging.steps set position = position + 10 where rowid = 0")
+    compared = reconcile(connection, oltp)
+    events, steps = compared["campaigns.events"], compared["campaigns.steps"]
+    told = f"of {day - timedelta(3)} in the OLTP and of {day} in the warehouse: {event}"
+    assert (events.day_of, events.differing) == ("occurred_at", 2)
+    for difference, on in zip(events.differences, (day - timedelta(3), day), strict=True):
+        assert difference.startswith(f"tenant {tenant} has on {on} ")
+        assert told in difference
+    assert ", position 6 and 16 (stale: " in steps.differences[0]
+    assert [t.table.name for t in describe(oltp) if t.day is None] == ["cost_shares"]
 
 
 def test_a_row_deleted_behind_its_trigger_is_found(
@@ -53,7 +74,7 @@ def test_a_row_deleted_behind_its_trigger_is_found(
     with oltp.connect() as owner:
         owner.execute("truncate campaigns.events")
     found = reconcile(connection, oltp)["campaigns.events"]
-    assert found.differing_tenants == 3
+    assert found.differing == 9  # three tenants, three days
     assert "0 rows in the OLTP" in found.differences[0]
     assert "deleted in the OLTP: " in found.differences[0]
 

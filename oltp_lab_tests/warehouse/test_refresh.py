@@ -1,6 +1,7 @@
 """A refreshed mart equals one built anew, row by row, whatever changed, whatever was cut short."""
 
 import itertools
+from collections import Counter
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from duckdb import DuckDBPyConnection
 from oltp_lab import sql
 from oltp_lab.servers import Database
 from oltp_lab.warehouse import deltas, marts
+from oltp_lab.warehouse.mart_reconciliation import differences
 from oltp_lab.warehouse.marts import Mart
 from oltp_lab_tests.warehouse.business import stale, sync
 from oltp_lab_tests.warehouse.changes import Changes
@@ -17,6 +19,11 @@ from oltp_lab_tests.warehouse.changes import Changes
 ROUNDS = 3
 MARTS = marts.discovered()
 DAILY = Mart("campaign_daily")
+_MISPLACED = """
+select count(*) from staging.events as e
+join staging.steps as s on s.tenant_id = e.tenant_id and s.id = e.step_id
+where s.campaign_id <> e.campaign_id
+"""
 RENAME = "update campaigns.campaigns set name = name || ' renamed'"
 MOVE = "update campaigns.events set occurred_at = occurred_at + interval '1 day'"
 
@@ -65,6 +72,38 @@ def stale_marts(connection: DuckDBPyConnection) -> list[str]:
     return [mart.name for mart in MARTS if stale(connection, mart)]
 
 
+def told(connection: DuckDBPyConnection) -> list[str]:
+    """How marts differ from themselves built anew, and their totals from staging's.
+
+    The funnel has no row for an event at a step of another campaign, which no operation writes and
+    random changes do: then only its totals tell of it.
+    """
+    (misplaced,) = connection.execute(_MISPLACED).fetchone() or (0,)
+    return [
+        sentence
+        for mart in MARTS
+        for sentence in differences(connection, mart)
+        if not (mart.name == "campaign_funnel" and misplaced and " in the mart and " in sentence)
+    ]
+
+
+def assert_before_and_after(connection: DuckDBPyConnection) -> None:
+    """The log of one sync holds each row that changed once as it was and once as it is.
+
+    One that was touched and is as it was is there twice: marts count on its cancelling out.
+    """
+    rows = logged(connection)
+    for table in rows:
+        log = connection.sql(f"from deltas.{table} select * exclude (change)")
+        columns = ", ".join(f'"{name}"' for name in log.columns)
+        left = Counter(log.fetchall())
+        for one, other in (("old", "staging"), ("staging", "old")):
+            changed = connection.sql(f"from {one}.{table} except all from {other}.{table}")
+            left.subtract(changed.project(columns).fetchall())
+        assert all(count >= 0 and count % 2 == 0 for count in left.values()), table
+    assert sum(rows.values()) > len(rows)
+
+
 def logged(connection: DuckDBPyConnection) -> dict[str, int]:
     """Rows of each log."""
     names = connection.execute(
@@ -76,7 +115,10 @@ def logged(connection: DuckDBPyConnection) -> dict[str, int]:
 def test_refreshed_equals_built_anew(seeded: Database, connection: DuckDBPyConnection) -> None:
     """After every round of changes to all mirrored tables; the second one comes by two syncs."""
     built(connection, seeded)
-    assert [marts.differences(connection, mart) for mart in MARTS] == [[]] * len(MARTS)
+    assert told(connection) == []
+    connection.execute("create schema old")
+    for table in logged(connection):
+        connection.execute(f"create table old.{table} as from staging.{table}")
     changes = Changes(seeded, seed=1)
     incremental = set()
     for turn in range(ROUNDS):
@@ -85,9 +127,11 @@ def test_refreshed_equals_built_anew(seeded: Database, connection: DuckDBPyConne
             sync(connection, seeded)
             changes.purge()
         sync(connection, seeded)
+        if turn == 0:
+            assert_before_and_after(connection)
         refreshed = modes(connection)
         incremental |= {name for name, mode in refreshed.items() if mode == marts.INCREMENT}
-        assert stale_marts(connection) == [], f"round {turn}"
+        assert told(connection) == [], f"round {turn}"
     assert incremental == {mart.name for mart in MARTS if mart.followed.issuperset(mart.sources)}
     changed = {table for table, kind in changes.made if kind != "copy"}
     assert changed.issuperset(source for mart in MARTS for source in mart.sources)
@@ -133,7 +177,6 @@ def test_what_every_mart_has_taken_in_is_kept_no_longer(
     assert logged(connection)["campaigns"] == 2 * done["campaigns.campaigns"].rows > 0
     marts.refresh(connection, [DAILY])
     assert logged(connection)["campaigns"] > 0
-    assert marts.differences(connection, Mart("campaign_funnel")) is None
     marts.refresh(connection)
     assert set(logged(connection).values()) == {0}
     assert stale_marts(connection) == []

@@ -52,14 +52,3 @@ select split_part(table_name, '.', 2), taken_at from staging.watermarks;
 select column_name, data_type, comment from duckdb_columns()
 where database_name = current_database() and schema_name = 'marts' and table_name = ?
 order by column_index;
-
--- name: differences
--- Control totals that the mart and staging have otherwise, as sentences.
-with mart as ({mart}), staged as ({staging}),
-compared as (
-    select tenant_id, figure, coalesce(mart.total, 0) as mart, coalesce(staged.total, 0) as staged
-    from mart full join staged using (tenant_id, figure)
-)
-select format('tenant {{}} has {{}} {{}} in the mart and {{}} in staging', tenant_id, mart, figure, staged)
-from compared where mart <> staged
-order by tenant_id, figure;

@@ -21,7 +21,7 @@ from oltp_lab.errors import LabError
 from oltp_lab.schema import build
 from oltp_lab.servers import Database, embedded
 from oltp_lab.settings import Settings
-from oltp_lab.warehouse import marts, reconciliation
+from oltp_lab.warehouse import mart_reconciliation, reconciliation
 from oltp_lab.warehouse.loss_oracle import ledger, syncs
 from oltp_lab.warehouse.loss_oracle.ledger import FAULTS, Rows, Verdict
 from oltp_lab.warehouse.loss_oracle.syncs import Attempt, Outcome, Syncs
@@ -340,9 +340,11 @@ def _set_up(database: Database) -> None:
 
 
 def _differences(connection: duckdb.DuckDBPyConnection, database: Database) -> Iterator[str]:
-    for table in reconciliation.reconcile(connection, database, describe(database)):
+    descriptions = describe(database)
+    for table in reconciliation.reconcile(connection, database, descriptions):
         for told in table.differences:
             yield f"{table.table_name}: {told}"
-    for mart in marts.discovered():
-        for told in marts.differences(connection, mart) or ():
+    compared = mart_reconciliation.reconcile(connection, database, descriptions)
+    for mart, differences in compared.items():
+        for told in differences:
             yield f"{mart.name}: {told}"

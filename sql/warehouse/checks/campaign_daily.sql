@@ -1,5 +1,5 @@
 -- name: mart
-select tenant_id, kind as figure, sum(events)::bigint as total
+select tenant_id, day, kind as figure, sum(events)::bigint as total
 from (
     unpivot marts.campaign_daily
     on sent, delivered, opened, clicked, replied, bounced, complained, unsubscribed
@@ -8,4 +8,5 @@ from (
 group by all;
 
 -- name: staging
-select tenant_id, kind as figure, count(*) as total from staging.events group by all;
+select tenant_id, make_timestamp(epoch_us(occurred_at))::date as day, kind as figure, count(*) as total
+from staging.events group by all;

@@ -1,15 +1,18 @@
 -- name: mart
-select tenant_id, figure, sum(amount)::bigint as total
+select tenant_id, day, figure, sum(amount)::bigint as total
 from (
-    unpivot (select tenant_id, created, delivered - read as delivered, read, pending, failed, dead, attempts
+    unpivot (select tenant_id, day, created, delivered - read as delivered, read, pending, failed, dead, attempts
              from marts.notification_daily)
-    on columns(* exclude (tenant_id)) into name figure value amount
+    on columns(* exclude (tenant_id, day)) into name figure value amount
 )
 group by all;
 
 -- name: staging
-select tenant_id, status as figure, count(*) as total from staging.notifications group by all
+with notification as (
+    select tenant_id, make_timestamp(epoch_us(created_at))::date as day, status, attempts from staging.notifications
+)
+select tenant_id, day, status as figure, count(*) as total from notification group by all
 union all
-select tenant_id, 'created', count(*) from staging.notifications group by all
+select tenant_id, day, 'created', count(*) from notification group by all
 union all
-select tenant_id, 'attempts', sum(attempts)::bigint from staging.notifications group by all;
+select tenant_id, day, 'attempts', sum(attempts)::bigint from notification group by all;
