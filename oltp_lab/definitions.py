@@ -19,6 +19,7 @@ from oltp_lab.schema.assets import assets as schema_assets
 from oltp_lab.warehouse.assets import assets as warehouse_assets
 from oltp_lab.warehouse.assets import schedules as warehouse_schedules
 from oltp_lab.warehouse.checks import checks as warehouse_checks
+from oltp_lab.warehouse.exports import assets as export_assets
 from oltp_lab.warehouse.loss_oracle.assets import assets as loss_oracle_assets
 
 default_assets = [
@@ -28,6 +29,7 @@ default_assets = [
     *load_assets,
     *warehouse_assets,
     *loss_oracle_assets,
+    *export_assets,
     *findings_assets,
 ]
 default_checks = [
@@ -51,7 +53,11 @@ def default_jobs() -> list[Any]:
     groups = dg.AssetSelection.groups
     attacks = dg.AssetSelection.checks(*isolation_checks)
     return [
-        dg.define_asset_job("lab", dg.AssetSelection.all(), description="Everything, in order."),
+        dg.define_asset_job(
+            "lab",
+            dg.AssetSelection.all() - groups("exports"),
+            description="Everything but exports, in order.",
+        ),
         dg.define_asset_job(
             "build",
             groups("schema", "sample_data") - attacks,
@@ -67,6 +73,9 @@ def default_jobs() -> list[Any]:
             "analytics_sync",
             groups("warehouse"),
             description="Extracts what changed into the warehouse and refreshes its marts.",
+        ),
+        dg.define_asset_job(
+            "exports", groups("exports"), description="Days of the daily marts as Parquet files."
         ),
         dg.define_asset_job("findings", groups("findings"), description="The report."),
     ]

@@ -17,7 +17,8 @@ class Settings:
     """What the environment says, once. All paths are absolute.
 
     ``home`` holds all that the lab makes; the three URLs name servers that take the place of the
-    embedded ones (``None``: embedded).
+    embedded ones (``None``: embedded). ``warehouse_place`` is another file for the warehouse, or a
+    database of MotherDuck's, ``md:NAME``.
     """
 
     home: Path
@@ -25,6 +26,8 @@ class Settings:
     postgres_url: str | None = field(default=None, repr=False)
     neighbours_url: str | None = field(default=None, repr=False)
     dagster_postgres_url: str | None = field(default=None, repr=False)
+    warehouse_place: str | None = None
+    has_motherduck_token: bool = False
 
     @property
     def measurements(self) -> Path:
@@ -33,8 +36,20 @@ class Settings:
 
     @property
     def warehouse(self) -> Path:
-        """The DuckDB file of the analytics warehouse."""
-        return self.home / "warehouse.duckdb"
+        """The DuckDB file of the analytics warehouse, where it is one."""
+        place = None if self.motherduck else self.warehouse_place
+        return Path(place or self.home / "warehouse.duckdb").expanduser().absolute()
+
+    @property
+    def motherduck(self) -> str | None:
+        """The name ``md:NAME`` of the warehouse when it is MotherDuck's."""
+        place = self.warehouse_place
+        return place if place and place.startswith("md:") else None
+
+    @property
+    def exports(self) -> Path:
+        """Parquet files of the daily marts, ``MART/day=YYYY-MM-DD/*.parquet``."""
+        return self.home / "exports"
 
     @property
     def report(self) -> Path:
@@ -70,4 +85,6 @@ def load() -> Settings:
         postgres_url=os.environ.get("OLTP_LAB_POSTGRES_URL") or None,
         neighbours_url=os.environ.get("OLTP_LAB_NEIGHBOURS_URL") or None,
         dagster_postgres_url=os.environ.get("DAGSTER_POSTGRES_URL") or None,
+        warehouse_place=os.environ.get("OLTP_LAB_WAREHOUSE") or None,
+        has_motherduck_token=bool(os.environ.get("motherduck_token")),  # noqa: SIM112  its name
     )

@@ -1,4 +1,8 @@
-"""The analytics warehouse: one DuckDB file, opened briefly, with one writer at a time."""
+"""The analytics warehouse: one DuckDB file, opened briefly, with one writer at a time.
+
+By the name ``md:NAME`` it is a database of MotherDuck's instead, which sees to its own locks: that
+goes through the same setting and is untested, as it takes an account there.
+"""
 
 import re
 import time
@@ -51,7 +55,9 @@ class Warehouse(DuckDBResource):
 
     database: str = Field(
         default="",
-        description="Path of the DuckDB file; empty takes warehouse.duckdb in OLTP_LAB_HOME.",
+        description="Path of the DuckDB file, or md:NAME for a database of MotherDuck's (untested; "
+        "the token is in the environment, motherduck_token). Empty takes OLTP_LAB_WAREHOUSE, or "
+        "warehouse.duckdb in OLTP_LAB_HOME.",
     )
     timeout: float = Field(
         default=60, ge=0, le=3600, description="Seconds to wait while somebody else has it open."
@@ -80,7 +86,12 @@ class Warehouse(DuckDBResource):
     @contextmanager
     def _open(self, read_only: bool, holder: str) -> Iterator[duckdb.DuckDBPyConnection]:
         current = settings.load()
-        path = Path(self.database or current.warehouse)
+        place = self.database or current.motherduck or str(current.warehouse)
+        if place.startswith("md:"):
+            with self._hosted(place, has_token=current.has_motherduck_token) as connection:
+                yield connection
+            return
+        path = Path(place)
         if read_only:
             if not path.exists():
                 raise LabError(
@@ -116,6 +127,30 @@ class Warehouse(DuckDBResource):
             if sentence := _explained(path, str(error)):
                 raise LabError(sentence) from None
             raise
+
+    @contextmanager
+    def _hosted(self, name: str, *, has_token: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A database of MotherDuck's. It cannot be opened for reading alone."""
+        other = "or set OLTP_LAB_WAREHOUSE to a file"
+        if not has_token:  # its extension would open a browser and wait
+            raise LabError(
+                f"the warehouse {name} is MotherDuck's: set motherduck_token to a token, {other}"
+            )
+        allowed = {"autoinstall_known_extensions": "true"}  # by its name it was asked for
+        try:
+            connection = duckdb.connect(name, config={**self.connection_config, **allowed})
+        except duckdb.Error as error:
+            reason = str(error).splitlines()[0]
+            raise LabError(
+                f"the warehouse {name} cannot be opened ({reason}): see that MotherDuck can be "
+                f"reached and knows motherduck_token, install its extension for DuckDB "
+                f"{duckdb.__version__}, {other}"
+            ) from None
+        try:
+            connection.execute("set timezone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
 
     def _connect(
         self, path: Path, deadline: float, *, read_only: bool

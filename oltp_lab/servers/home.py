@@ -13,7 +13,8 @@ ROOM_MB = 1024
 
 _MADE = (
     "oltp", "neighbours", "throwaway", "dagster", "processes", "locks", "measurements", "report",
-    "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.tmp", "credentials.json",
+    "exports", "warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.duckdb.tmp",
+    "credentials.json",
 )  # fmt: skip
 
 

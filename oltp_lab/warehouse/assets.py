@@ -190,7 +190,7 @@ def _mart_metadata(done: Refreshed, columns: list[tuple[str, str, str]]) -> dict
 )
 def analytics_sync_schedule() -> dg.RunRequest | dg.SkipReason:
     current = settings.load()
-    if not current.warehouse.exists():
+    if not (current.motherduck or current.warehouse.exists()):
         return dg.SkipReason("there is no warehouse yet: run the job `lab` once")
     try:  # a sync beside a load run would be measured with it
         with locks.held(current, "load", holder="analytics_sync_schedule", timeout=0):

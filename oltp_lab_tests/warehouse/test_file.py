@@ -5,6 +5,7 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -15,6 +16,22 @@ from oltp_lab.servers import locks
 from oltp_lab.settings import Settings
 
 HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+
+READER = """
+import duckdb, sys
+with duckdb.connect(sys.argv[1], read_only=True) as connection:
+    print(connection.execute("from answers").fetchall())
+"""
+LAB_READER = """
+import sys
+from oltp_lab.errors import LabError
+from oltp_lab.resources import Warehouse
+try:
+    with Warehouse(database=sys.argv[1], timeout=0).open(read_only=True) as connection:
+        print(connection.execute("from answers").fetchall())
+except LabError as error:
+    print(error.message)
+"""
 
 
 def refused(warehouse: Warehouse, *, read_only: bool = False, timeout: float = 0) -> str:
@@ -65,6 +82,56 @@ def test_open_in_a_living_process(warehouse: Warehouse) -> None:
         other.kill()
     with warehouse.open() as connection:  # a dead process holds nothing
         assert connection.execute("select 1").fetchone() == (1,)
+
+
+def test_another_process_reads_while_nothing_is_written(warehouse: Warehouse) -> None:
+    """With DuckDB alone, whose error is its own, and through the lab, which tells a sentence."""
+
+    def elsewhere(script: str) -> str:
+        command = [sys.executable, "-c", script, warehouse.database]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return done.stdout + done.stderr
+
+    with warehouse.open() as connection:
+        connection.execute("create table answers as select 42 as answer")
+        assert "Conflicting lock is held" in elsewhere(READER)
+        told = elsewhere(LAB_READER)
+        assert told.startswith(f"the warehouse {warehouse.database} is in use by process ")
+        assert str(os.getpid()) in told
+    assert elsewhere(READER) == "[(42,)]\n"
+    with warehouse.open(read_only=True):
+        assert elsewhere(READER) == "[(42,)]\n"
+
+
+def test_a_warehouse_of_motherduck_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without an account: what DuckDB is asked for, and what is told when it cannot."""
+    asked = []
+    real = duckdb.connect
+
+    def connect(name: str, **options: Any) -> duckdb.DuckDBPyConnection:
+        asked.append((name, options["config"]["autoinstall_known_extensions"]))
+        return real()
+
+    monkeypatch.setenv("OLTP_LAB_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("OLTP_LAB_WAREHOUSE", "md:analytics")
+    monkeypatch.delenv("motherduck_token", raising=False)
+    assert "set motherduck_token" in refused(Warehouse())
+    monkeypatch.setenv("motherduck_token", "none")
+    nowhere = {
+        "extension_directory": str(tmp_path / "extensions"),
+        "custom_extension_repository": "http://127.0.0.1:9",
+    }
+    told = refused(Warehouse(connection_config=nowhere))
+    assert told.startswith("the warehouse md:analytics cannot be opened (")
+    assert "set OLTP_LAB_WAREHOUSE to a file" in told
+    monkeypatch.setattr(duckdb, "connect", connect)
+    for read_only in (False, True):
+        with Warehouse().open(read_only=read_only) as connection:
+            assert connection.execute("select current_setting('timezone')").fetchone() == ("UTC",)
+    assert asked == [("md:analytics", "true")] * 2
+    assert not (tmp_path / "home").exists()
 
 
 def test_one_writer_at_a_time_and_its_name(settings: Settings, warehouse: Warehouse) -> None:
