@@ -1,13 +1,19 @@
-"""Exports hold what was asked for and nothing of anybody else's, or they do not appear."""
+"""Reading the marts: the questions of the README have answers, and exports hold what was asked for.
 
+What is not so, or is anybody else's, does not appear.
+"""
+
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import dagster as dg
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from oltp_lab import settings as lab_settings
 from oltp_lab import sql
@@ -17,6 +23,9 @@ from oltp_lab.resources import Warehouse
 from oltp_lab.servers import Database, databases
 from oltp_lab.warehouse import export, exports, marts
 from oltp_lab_tests.warehouse.business import sync
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+SECTION = README[README.index("\n## The warehouse\n") : README.index("\n## Other commands\n")]
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +41,21 @@ def built(
         sync(connection, database)
         marts.refresh(connection)
     yield warehouse
+
+
+@pytest.mark.parametrize("question", re.findall(r"```sql\n(.*?)```", SECTION, re.DOTALL))
+def test_a_question_of_the_readme_has_an_answer(
+    reader: duckdb.DuckDBPyConnection, question: str
+) -> None:
+    assert reader.execute(question).fetchall()
+
+
+def test_the_readme_asks_in_pandas_too(built: Warehouse) -> None:
+    (script,) = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
+    assert SECTION.count("```sql") == 5
+    places: dict[str, Any] = {}
+    exec(script.replace(".oltp_lab/warehouse.duckdb", built.database), places)
+    assert len(places["answer"])
 
 
 @pytest.fixture
@@ -67,6 +91,19 @@ def test_a_tenants_export_is_its_rows_alone(
         assert comments["tenant_id"].startswith("The tenant")
         assert set(comments) == {mart.name, *written.columns}
     assert [path.name for path in folder.parent.iterdir()] == ["place"]
+
+
+def test_the_command_of_the_readme_exports(
+    built: Warehouse, tenant: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLTP_LAB_WAREHOUSE", built.database)
+    assert "python -m oltp_lab.warehouse.export --tenant <uuid> --to <folder>" in SECTION
+    asked = ["--tenant", str(tenant), "--to", str(tmp_path / "new")]
+    told = CliRunner().invoke(export.main, asked)
+    assert told.output.count("\n") == len(list((tmp_path / "new").iterdir()))
+    again = CliRunner().invoke(export.main, asked)
+    assert again.exit_code == 1
+    assert again.output.startswith("Error: ")
 
 
 def test_what_cannot_be_exported_is_refused(
