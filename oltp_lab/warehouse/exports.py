@@ -24,7 +24,7 @@ def _key(mart: Mart) -> dg.AssetKey:
 
 
 @dg.multi_asset(
-    name="exports",
+    name="daily_exports",
     can_subset=True,
     partitions_def=dg.DailyPartitionsDefinition(start_date=_FIRST),
     backfill_policy=dg.BackfillPolicy.single_run(),
