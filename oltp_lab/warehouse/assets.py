@@ -10,6 +10,7 @@ from pydantic import Field
 
 from oltp_lab import settings, sql
 from oltp_lab.errors import LabError
+from oltp_lab.measuring import markdown
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse, table_key
 from oltp_lab.resources.shown import shown
 from oltp_lab.servers import locks
@@ -172,14 +173,39 @@ def _mart_metadata(done: Refreshed, columns: list[tuple[str, str, str]]) -> dict
     return {
         "dagster/row_count": done.rows,
         "dagster/table_name": f"marts.{mart.name}",
-        "dagster/column_schema": dg.TableSchema([dg.TableColumn(*column) for column in columns]),
+        "dagster/column_schema": dg.TableSchema(
+            [
+                dg.TableColumn(name, type_, f"{comment} From {_sources(mart, name)}.")
+                for name, type_, comment in columns
+            ]
+        ),
         "dagster/column_lineage": dg.TableColumnLineage(lineage),
+        "lineage": dg.MetadataValue.md(_lineage(mart)),  # Dagster's own UI does not show the other
         "mode": done.mode,
         "keys": done.keys,
         "seconds": done.seconds,
         "age_s": done.age_s,
         "query": dg.MetadataValue.md(f"```sql\n{sql.read(mart.file)}\n```"),
     }
+
+
+def _sources(mart: Mart, column: str) -> str:
+    return ", ".join(f"staging.{table}.{name}" for table, name in mart.lineage[column])
+
+
+def _lineage(mart: Mart) -> str:
+    """The way of each column from the OLTP, a line for each source, with links to the assets."""
+    schemas = {table.name: table.schema for table in MIRRORED}
+    rows = [
+        (
+            "" if place else f"`{column}`",
+            f"[staging.{table}](/assets/staging/{table}).`{name}`",
+            f"[{schemas[table]}.{table}](/assets/oltp/{schemas[table]}/{table}).`{name}`",
+        )
+        for column, sources in mart.lineage.items()
+        for place, (table, name) in enumerate(sources)
+    ]
+    return markdown.table(("column", "from staging", "from the OLTP"), rows)
 
 
 @dg.schedule(

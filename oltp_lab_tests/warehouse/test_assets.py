@@ -63,7 +63,11 @@ def test_runs_sync_check_and_build(
     assert (known["mode"], known["dagster/row_count"], known["rows"]) == ("full", 90, 90)
     email = next(c for c in known["dagster/column_schema"].columns if c.name == "email")
     assert (email.type, email.description) == ("varchar", "Address as it was given.")
-    assert metadata(first, DAILY)["dagster/row_count"] > 0
+    daily = metadata(first, DAILY)
+    assert daily["dagster/row_count"] > 0
+    assert "[campaigns.events](/assets/oltp/campaigns/events).`kind`" in daily["lineage"]
+    replied = next(c for c in daily["dagster/column_schema"].columns if c.name == "replied")
+    assert replied.description == "Replies. From staging.events.kind."
     evaluations = first.get_asset_check_evaluations()
     assert {e.check_name for e in evaluations} == {
         "equals_oltp", "data_age", "propagation_lag", "equals_staging",
