@@ -17,7 +17,7 @@ from oltp_lab.servers import locks
 from oltp_lab.warehouse import extraction, marts
 from oltp_lab.warehouse.extraction import Synced
 from oltp_lab.warehouse.marts import Mart, Refreshed
-from oltp_lab.warehouse.tables import MIRRORED, Description, TableSpec, describe
+from oltp_lab.warehouse.tables import MIRRORED, Description, TableSpec, describe, named
 
 _COMMON: dict[str, Any] = {
     "group_name": "warehouse",
@@ -52,6 +52,11 @@ class SyncConfig(dg.Config):
     full_refresh: bool = Field(
         default=False, description="Read the tables again as a whole instead of what changed."
     )
+    tables: list[str] = Field(
+        default=[],
+        description="Sync these alone, such as campaigns.events; none means all that are selected. "
+        "With full_refresh these are read again as a whole, the others by what changed.",
+    )
 
 
 def _load_keys() -> list[dg.AssetKey]:
@@ -83,12 +88,14 @@ def staging(
     scale: Scale,
 ) -> Iterator[dg.MaterializeResult]:
     database = oltp.database()
-    tables = [table for table in MIRRORED if staging_key(table) in context.selected_asset_keys]
+    selected = [table for table in MIRRORED if staging_key(table) in context.selected_asset_keys]
     with shown():
+        chosen = named(config.tables, selected)
+        tables = selected if config.full_refresh else chosen
         descriptions = describe(database, tables)
     with warehouse.open(holder=holder(context)) as connection:
         synced = extraction.sync(
-            connection, database, descriptions, full_refresh=config.full_refresh
+            connection, database, descriptions, full_refresh=chosen if config.full_refresh else ()
         )
         counts = [connection.table(f"staging.{table.name}").shape[0] for table in tables]
     run = measurements.run(context, database, scale.value())

@@ -9,7 +9,7 @@ itself never changes, the database refuses that.)
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -51,15 +51,21 @@ def sync(
     database: Database,
     descriptions: Sequence[Description],
     *,
-    full_refresh: bool = False,
+    full_refresh: bool | Collection[TableSpec] = False,
 ) -> list[Synced]:
     """Make the described tables' staging equal one snapshot of the OLTP database.
 
-    Rows and watermarks are committed together, all or nothing.
+    ``full_refresh`` reads all of them again as a whole, or those that it names. Rows and watermarks
+    are committed together, all or nothing.
     """
+    tables = [description.table for description in descriptions]
+    anew = (tables if full_refresh else ()) if isinstance(full_refresh, bool) else full_refresh
     with transactions.on_snapshot(connection, database) as taken:
         prepare(connection)
-        synced = [bring_up(connection, d, taken, full_refresh=full_refresh) for d in descriptions]
+        synced = [
+            bring_up(connection, described, taken, full_refresh=described.table in anew)
+            for described in descriptions
+        ]
         with database.connect(READER, autocommit=True) as settling:
             settling.execute(_queries("oltp")["settle"])
     return [_committed(table, time.monotonic() - taken.monotonic) for table in synced]

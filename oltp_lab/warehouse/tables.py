@@ -148,6 +148,20 @@ class Description:
         return SQL(", ").join(casts[name] for name in names)
 
 
+def named(names: Sequence[str], tables: Sequence[TableSpec] = MIRRORED) -> list[TableSpec]:
+    """Those of the tables that have one of the names (``schema.name``); all when none is named.
+
+    Raises LabError for a name that none of them has.
+    """
+    if unknown := set(names).difference(table.label for table in tables):
+        told = ", ".join(repr(name) for name in sorted(unknown))
+        raise LabError(
+            f"{told} is no table that this run can sync: correct `tables` in the run config, "
+            "which takes names such as campaigns.events, or select its asset too"
+        )
+    return [table for table in tables if not names or table.label in names]
+
+
 def describe(database: Database, tables: Sequence[TableSpec] = MIRRORED) -> list[Description]:
     """What the database says of the tables, once it is proven that every row of them is seen.
 

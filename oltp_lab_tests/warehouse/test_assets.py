@@ -29,9 +29,9 @@ class OneDatabase(Oltp):
 
 
 def run(
-    oltp: Database, warehouse: Warehouse, *, full_refresh: bool = False, raises: bool = True
+    oltp: Database, warehouse: Warehouse, *, raises: bool = True, **config: object
 ) -> dg.ExecuteInProcessResult:
-    """Everything of the warehouse in one run."""
+    """Everything of the warehouse in one run; ``config`` is how it is to sync."""
     return dg.materialize(
         [*assets, *checks],
         resources={
@@ -40,7 +40,7 @@ def run(
             "measurements": MeasurementsResource(),
             "scale": Scale(name="smoke"),
         },
-        run_config={"ops": {"staging": {"config": {"full_refresh": full_refresh}}}},
+        run_config={"ops": {"staging": {"config": config}}},
         raise_on_error=raises,
     )
 
@@ -52,6 +52,12 @@ def metadata(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict:
         if e.materialization.asset_key == key
     )
     return {name: value.value for name, value in event.metadata.items()}
+
+
+def synced_by(result: dg.ExecuteInProcessResult) -> dict[dg.AssetKey, str]:
+    """The staging tables that a run synced, and how."""
+    keys = {event.asset_key for event in result.get_asset_materialization_events()}
+    return {key: metadata(result, key)["mode"] for key in keys if key and key.path[0] == "staging"}
 
 
 def test_runs_sync_check_and_build(
@@ -91,8 +97,21 @@ def test_runs_sync_check_and_build(
     )
     assert set(synced["table_name"]) == {table.label for table in MIRRORED}
 
-    third = run(oltp, warehouse, full_refresh=True)
-    assert metadata(third, LEADS)["mode"] == "full"
+    named = run(oltp, warehouse, tables=["campaigns.leads"])
+    assert synced_by(named) == {LEADS: "none"}
+    third = run(oltp, warehouse, full_refresh=True, tables=["campaigns.leads"])
+    (heals,) = (key for key, mode in synced_by(third).items() if mode == "full")
+    assert heals == LEADS
+    assert len(synced_by(third)) == len(MIRRORED)
+
+
+def test_an_unknown_table_is_one_sentence(oltp: Database, warehouse: Warehouse) -> None:
+    """Before anything is touched."""
+    refused = run(oltp, warehouse, raises=False, tables=["campaigns.events", "events"])
+    assert not refused.success
+    told = str(refused.failure_data_for_node("staging"))
+    assert "'events' is no table that this run can sync" in told
+    assert not Path(warehouse.database).exists()
 
 
 def test_a_missing_policy_fails_the_run_and_names_the_table(
