@@ -117,6 +117,9 @@ def test_erasing_a_lead_leaves_the_counters_and_the_suppression(sent: Running) -
         found = world.rows(f"select from campaigns.{table} where tenant_id = %s", sent.tenant)  # type: ignore[arg-type]
         assert found == [], table
     assert dict(world.all("totals", sent.tenant, sent.campaign)) == {"sent": 1, "unsubscribed": 1}
+    live = "select kind, total, forgotten from campaigns.live_metrics where tenant_id = %s"
+    told = {row["kind"]: (row["total"], row["forgotten"]) for row in world.rows(live, sent.tenant)}
+    assert told == {"sent": (1, 1), "unsubscribed": (1, 1)}
     assert world.value(
         "select count(*) from campaigns.suppressions where tenant_id = %s", sent.tenant
     )

@@ -245,6 +245,8 @@ def test_the_plan_limits_how_long_events_are_kept(tenant: Tenant) -> None:
     assert ages() == [1, 29, 31, 89]
     tenant.call("adopt_policy", "event_retention_days", 30)
     assert ages() == [1, 29]
+    forgotten = "select sum(forgotten) from campaigns.counters where tenant_id = %s"
+    assert tenant.platform.execute(forgotten, [tenant.id]).fetchone() == (4,)
 
 
 def _events(tenant: Tenant, ages: list[int]) -> None:

@@ -288,7 +288,11 @@ as $$
 begin
     -- Nothing is sent or recorded meanwhile that would refer to what goes.
     perform from campaigns.enrollments e where e.tenant_id = tenant and e.lead_id = lead order by e.id for update;
-    delete from campaigns.events v where v.tenant_id = tenant and v.lead_id = lead;
+    with gone as (
+        delete from campaigns.events v where v.tenant_id = tenant and v.lead_id = lead returning v.campaign_id, v.kind)
+    insert into campaigns.counters as c (tenant_id, campaign_id, kind, slot, forgotten)
+    select tenant, g.campaign_id, g.kind, -1, count(*) from gone g group by g.campaign_id, g.kind order by 2, 3
+    on conflict (tenant_id, campaign_id, kind, slot) do update set forgotten = c.forgotten + excluded.forgotten;
     delete from campaigns.step_executions x using campaigns.enrollments e
     where e.tenant_id = tenant and e.lead_id = lead and x.tenant_id = tenant and x.enrollment_id = e.id;
     delete from campaigns.enrollments e where e.tenant_id = tenant and e.lead_id = lead;

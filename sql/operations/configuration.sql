@@ -238,13 +238,19 @@ begin
     keep_from := at - make_interval(days => least(20000,
         configuration.policy_limit(tenant, 'event_retention_days'),
         nullif(billing.entitlement(tenant, 'event_retention_days', at), 0))::integer);
-    delete from campaigns.events e
-    where e.tenant_id = tenant and e.id = any (array(
-        select old.id from campaigns.events old
-        where old.tenant_id = tenant and old.id < lab.first_uuid_of(keep_from) and old.occurred_at < keep_from
-        order by old.id limit batch));
-    table_name := 'campaigns.events';
-    get diagnostics removed = row_count;
+    with gone as (
+        delete from campaigns.events e
+        where e.tenant_id = tenant and e.id = any (array(
+            select old.id from campaigns.events old
+            where old.tenant_id = tenant and old.id < lab.first_uuid_of(keep_from) and old.occurred_at < keep_from
+            order by old.id limit batch))
+        returning e.campaign_id, e.kind
+    ), noted as (
+        insert into campaigns.counters as c (tenant_id, campaign_id, kind, slot, forgotten)
+        select tenant, g.campaign_id, g.kind, -1, count(*) from gone g group by g.campaign_id, g.kind order by 2, 3
+        on conflict (tenant_id, campaign_id, kind, slot) do update set forgotten = c.forgotten + excluded.forgotten
+    )
+    select 'campaigns.events', count(*) into table_name, removed from gone;
     return next;
 
     keep_from := at - make_interval(days => least(20000,

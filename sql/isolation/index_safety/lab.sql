@@ -3,6 +3,9 @@
 -- name: context
 select lab.enter_tenant(lab.current_tenant(), lab.current_user_id());
 
+-- name: first_uuid_of
+select lab.first_uuid_of(now());
+
 -- name: murmur3_32
 select lab.murmur3_32('text', 0);
 

@@ -8,7 +8,7 @@ revoke execute on function lab.murmur3_32(text, bigint), lab.setting_refusal(con
 grant usage on schema configuration to lab_app, lab_platform, lab_analytics;
 grant execute on function lab.murmur3_32(text, bigint), lab.setting_refusal(configuration.settings, jsonb)
     to lab_app, lab_platform;
-grant execute on function lab.first_uuid_of(timestamptz) to lab_platform;
+grant execute on function lab.first_uuid_of(timestamptz) to lab_app, lab_platform, lab_analytics;
 
 grant select on all tables in schema configuration to lab_app, lab_platform, lab_analytics;
 grant insert, update, delete on all tables in schema configuration to lab_platform;

@@ -437,6 +437,7 @@ create table campaigns.counters (
     kind        text not null,
     slot        smallint not null,
     total       bigint not null default 0,
+    forgotten   bigint not null default 0,
     constraint counters_pkey primary key (tenant_id, campaign_id, kind, slot),
     constraint counters_campaign_fkey foreign key (tenant_id, campaign_id)
         references campaigns.campaigns (tenant_id, id)
@@ -445,8 +446,9 @@ comment on table campaigns.counters is 'Live totals of a campaign by kind of eve
 comment on column campaigns.counters.tenant_id is 'The tenant.';
 comment on column campaigns.counters.campaign_id is 'The campaign.';
 comment on column campaigns.counters.kind is 'Kind of event.';
-comment on column campaigns.counters.slot is 'One of several rows, so that sessions do not queue for one.';
+comment on column campaigns.counters.slot is 'One of several rows, so that sessions do not queue for one; what is forgotten has slot -1.';
 comment on column campaigns.counters.total is 'Events counted in this slot.';
+comment on column campaigns.counters.forgotten is 'Events that were counted and are not kept any more: of an erased lead, or too old.';
 
 create table campaigns.daily_sends (
     tenant_id   uuid not null,
