@@ -17,10 +17,13 @@ from oltp_lab.sample_data.assets import assets as sample_data_assets
 from oltp_lab.sample_data.checks import checks as sample_data_checks
 from oltp_lab.schema.assets import assets as schema_assets
 from oltp_lab.warehouse.assets import assets as warehouse_assets
-from oltp_lab.warehouse.assets import schedules as warehouse_schedules
+from oltp_lab.warehouse.assets import mart_key, staging_key
+from oltp_lab.warehouse.automation import BATCH, MICRO_BATCH, schedules, sensors
+from oltp_lab.warehouse.cadence import LIVE_MARTS, is_live
 from oltp_lab.warehouse.checks import checks as warehouse_checks
 from oltp_lab.warehouse.exports import assets as export_assets
 from oltp_lab.warehouse.loss_oracle.assets import assets as loss_oracle_assets
+from oltp_lab.warehouse.tables import MIRRORED
 
 default_assets = [
     *schema_assets,
@@ -70,9 +73,15 @@ def default_jobs() -> list[Any]:
         ),
         dg.define_asset_job("load", groups("load"), description="The load runs."),
         dg.define_asset_job(
-            "analytics_sync",
-            groups("warehouse"),
-            description="Extracts what changed into the warehouse and refreshes its marts.",
+            BATCH,
+            dg.AssetSelection.key_prefixes("staging", "marts"),
+            description="Extracts what changed into the warehouse, refreshes its marts, and "
+            "reconciles both.",
+        ),
+        dg.define_asset_job(
+            MICRO_BATCH,
+            _micro_batch(),
+            description="The same of what tells of campaigns, reconciled by the next batch only.",
         ),
         dg.define_asset_job(
             "exports", groups("exports"), description="Days of the daily marts as Parquet files."
@@ -81,13 +90,20 @@ def default_jobs() -> list[Any]:
     ]
 
 
+def _micro_batch() -> dg.AssetSelection:
+    """What tells of campaigns, without checks: each of them costs more than a micro-batch."""
+    tables = [staging_key(table) for table in MIRRORED if is_live(table)]
+    return dg.AssetSelection.assets(*tables, *map(mart_key, LIVE_MARTS)).without_checks()
+
+
 def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions; ``resources`` take the place of the defaults of the same name."""
     return dg.Definitions(
         assets=default_assets,
         asset_checks=default_checks,
         jobs=default_jobs(),
-        schedules=warehouse_schedules,
+        schedules=schedules,
+        sensors=sensors,
         resources={**default_resources, **(resources or {})},
         # One process: starting another costs more than most steps, and DuckDB has one writer.
         executor=dg.in_process_executor,

@@ -9,12 +9,10 @@ import dagster as dg
 from pydantic import Field
 
 from oltp_lab import settings, sql
-from oltp_lab.errors import LabError
 from oltp_lab.measuring import markdown
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse, table_key
 from oltp_lab.resources.shown import shown
-from oltp_lab.servers import locks
-from oltp_lab.warehouse import extraction, marts
+from oltp_lab.warehouse import cadence, extraction, marts
 from oltp_lab.warehouse.extraction import Synced
 from oltp_lab.warehouse.marts import Mart, Refreshed
 from oltp_lab.warehouse.tables import MIRRORED, Description, TableSpec, describe, named
@@ -23,11 +21,14 @@ _COMMON: dict[str, Any] = {
     "group_name": "warehouse",
     "kinds": {"duckdb", "postgres"},
     "owners": ["team:oltp_lab"],
-    # The schedule syncs every five minutes.
-    "freshness_policy": dg.FreshnessPolicy.time_window(
-        warn_window=timedelta(minutes=15), fail_window=timedelta(hours=1)
-    ),
 }
+
+
+def _policy(kept: TableSpec | Mart) -> dg.FreshnessPolicy:
+    allowed = cadence.age(kept)
+    return dg.FreshnessPolicy.time_window(
+        warn_window=timedelta(seconds=allowed.warn), fail_window=timedelta(seconds=allowed.fail)
+    )
 
 
 def staging_key(table: TableSpec) -> dg.AssetKey:
@@ -74,6 +75,7 @@ def _load_keys() -> list[dg.AssetKey]:
             deps=[table_key(table.schema, table.name), *_load_keys()],
             description=f"{table.label} as of one snapshot of the OLTP database.",
             code_version=sql.content_hash("warehouse/staging"),
+            freshness_policy=_policy(table),
             **_COMMON,
         )
         for table in MIRRORED
@@ -152,6 +154,7 @@ class MartsConfig(dg.Config):
             deps=[dg.AssetKey(["staging", source]) for source in mart.sources],
             description=mart.description,
             code_version=sql.content_hash(mart.file),
+            freshness_policy=_policy(mart),
             **_COMMON,
         )
         for mart in marts.discovered()
@@ -215,22 +218,4 @@ def _lineage(mart: Mart) -> str:
     return markdown.table(("column", "from staging", "from the OLTP"), rows)
 
 
-@dg.schedule(
-    job_name="analytics_sync",
-    cron_schedule="*/5 * * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Keeps the warehouse as fresh as its policies ask, once the job `lab` has made it.",
-)
-def analytics_sync_schedule() -> dg.RunRequest | dg.SkipReason:
-    current = settings.load()
-    if not (current.motherduck or current.warehouse.exists()):
-        return dg.SkipReason("there is no warehouse yet: run the job `lab` once")
-    try:  # a sync beside a load run would be measured with it
-        with locks.held(current, "load", holder="analytics_sync_schedule", timeout=0):
-            return dg.RunRequest()
-    except LabError as error:
-        return dg.SkipReason(str(error))
-
-
 assets = [staging, refreshed_marts]
-schedules = [analytics_sync_schedule]

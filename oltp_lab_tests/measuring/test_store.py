@@ -1,6 +1,7 @@
 """The store: what was appended is read back, whole or not at all."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,6 +44,15 @@ def test_columns_that_one_run_knows_only_as_null(store: Measurements) -> None:
     store.append("load_operations", [{"p99_ms": 1.5, "note": "text"}], run=later)
     frame = store.read("select sum(p99_ms) as p99, max(note) as note from load_operations")
     assert frame.iloc[0].tolist() == [1.5, "text"]
+
+
+def test_old_measurements_can_be_left_out(store: Measurements) -> None:
+    os.utime(store.append("syncs", [{"n": 1}], run=RUN), (0, 0))
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(LabError, match="no measurements 'syncs'"):
+        store.read("select n from syncs", since=since)
+    store.append("syncs", [{"n": 2}], run=replace(RUN, run_id="run-2"))
+    assert store.read("select n from syncs", since=since)["n"].tolist() == [2]
 
 
 def test_no_rows_make_no_file(store: Measurements) -> None:

@@ -51,6 +51,9 @@ join campaigns.steps s on s.tenant_id = e.tenant_id and s.campaign_id = e.campai
 cross join unnest(array['sent', 'delivered', 'opened', 'clicked', 'replied', 'bounced',
                         'complained', 'unsubscribed']) with ordinality as k (kind, n)
 where abs(hashtext(e.id::text || k.kind)) % 8 >= k.n - 1;
+
+insert into campaigns.counters (tenant_id, campaign_id, kind, slot, total)
+select tenant_id, campaign_id, kind, 0, count(*) from campaigns.events group by 1, 2, 3;
 """
 
 LEADS = TableSpec("campaigns", "leads")

@@ -1,5 +1,6 @@
 """What Dagster sees: one run syncs, builds, checks, and leaves its measurements."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -11,7 +12,8 @@ from oltp_lab.measuring.store import Measurements
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
 from oltp_lab.servers import Database, locks
 from oltp_lab.settings import Settings
-from oltp_lab.warehouse.assets import analytics_sync_schedule, assets
+from oltp_lab.warehouse.assets import assets
+from oltp_lab.warehouse.automation import analytics_sync_schedule
 from oltp_lab.warehouse.checks import checks
 from oltp_lab.warehouse.tables import MIRRORED
 
@@ -29,18 +31,30 @@ class OneDatabase(Oltp):
 
 
 def run(
-    oltp: Database, warehouse: Warehouse, *, raises: bool = True, **config: object
+    oltp: Database,
+    warehouse: Warehouse,
+    *,
+    raises: bool = True,
+    bounds: Mapping[str, object] | None = None,
+    selection: dg.AssetSelection | None = None,
+    **config: object,
 ) -> dg.ExecuteInProcessResult:
     """Everything of the warehouse in one run; ``config`` is how it is to sync."""
     return dg.materialize(
         [*assets, *checks],
+        selection=selection,
         resources={
             "oltp": OneDatabase(name=oltp.name),
             "warehouse": warehouse,
             "measurements": MeasurementsResource(),
             "scale": Scale(name="smoke"),
         },
-        run_config={"ops": {"staging": {"config": config}}},
+        run_config={
+            "ops": {
+                "staging": {"config": config},
+                **({"freshness": {"config": bounds}} if bounds else {}),
+            }
+        },
         raise_on_error=raises,
     )
 
@@ -76,7 +90,8 @@ def test_runs_sync_check_and_build(
     assert replied.description == "Replies. From staging.events.kind."
     evaluations = first.get_asset_check_evaluations()
     assert {e.check_name for e in evaluations} == {
-        "equals_oltp", "data_age", "propagation_lag", "equals_staging",
+        "equals_oltp", "data_age", "propagation_lag", "backlog", "behind_staging",
+        "equals_staging", "equals_live_counters",
     }  # fmt: skip
     assert all(evaluation.passed for evaluation in evaluations)
 
@@ -97,9 +112,19 @@ def test_runs_sync_check_and_build(
     )
     assert set(synced["table_name"]) == {table.label for table in MIRRORED}
 
-    named = run(oltp, warehouse, tables=["campaigns.leads"])
+    unchecked = dg.AssetSelection.key_prefixes("staging", "marts").without_checks()
+    named = run(oltp, warehouse, tables=["campaigns.leads"], selection=unchecked)
     assert synced_by(named) == {LEADS: "none"}
-    third = run(oltp, warehouse, full_refresh=True, tables=["campaigns.leads"])
+    late = {"data_age_s": {"warn": -1, "fail": 60}, "backlog_rows": {"warn": -2, "fail": -1}}
+    checked = dg.AssetSelection.key_prefixes("staging")
+    third = run(
+        oltp, warehouse, full_refresh=True, tables=["campaigns.leads"], bounds=late,
+        selection=checked,
+    )  # fmt: skip
+    severities = {
+        e.check_name: e.severity.value for e in third.get_asset_check_evaluations() if not e.passed
+    }
+    assert severities == {"data_age": "WARN", "backlog": "ERROR"}
     (heals,) = (key for key, mode in synced_by(third).items() if mode == "full")
     assert heals == LEADS
     assert len(synced_by(third)) == len(MIRRORED)
