@@ -13,7 +13,7 @@ export OLTP_LAB_SCALE := $(SCALE)
 export PYTHONWARNINGS := ignore:Function `job_execute_command` is superseded
 
 .DEFAULT_GOAL := help
-.PHONY: help lab load sweep test lint docs ui bench soak oracle growth fresh up down psql clean
+.PHONY: help lab load sweep test lint docs ui bench soak oracle growth sync freshness up down psql clean
 
 help: ## What can be made
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 8
@@ -53,7 +53,7 @@ docs: .venv/installed ## Write the generated pages of docs/ anew
 	@$(BIN)/python -m oltp_lab.schema.interface docs/interface.md
 	@$(BIN)/python -m oltp_lab.findings.challenge docs/challenge.md
 
-fresh: .venv/installed ## Keep the warehouse fresh until ^C  [EVERY=seconds]
+sync: .venv/installed ## Keep the warehouse fresh until ^C  [EVERY=seconds]
 	@$(BIN)/python -m oltp_lab.warehouse.continuous $(if $(EVERY),--every $(EVERY))
 
 ui: .venv/installed ## Open the Dagster UI
@@ -70,6 +70,9 @@ oracle: .venv/installed ## A thousand kills, and nothing lost     [KILLS=...]
 
 growth: .venv/installed ## How cost grows with tenants and leads   [OPERATIONS="name ..."]
 	@$(BIN)/python -m oltp_lab.load.growth $(OPERATIONS)
+
+freshness: .venv/installed ## Does dagster dev keep the warehouse fresh?   [MINUTES=...]
+	@$(BIN)/python -m oltp_lab_tests.freshness $(if $(MINUTES),--minutes $(MINUTES))
 
 up: .venv/installed ## Keep the servers running
 	@$(BIN)/python -m oltp_lab.servers up

@@ -1,4 +1,4 @@
-"""``make fresh``: keeping a warehouse fresh without Dagster, by syncing and refreshing in a loop.
+"""``make sync``: keeping a warehouse fresh without Dagster, by syncing and refreshing in a loop.
 
 ``python -m oltp_lab.warehouse.continuous --every 5`` takes turns until SIGTERM or SIGINT ends it
 after the turn that it is at; a second signal ends it at once, which undoes that turn. With
