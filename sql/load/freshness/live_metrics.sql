@@ -14,7 +14,7 @@ left join (
     select campaign_id, kind, count(*) as events
     from campaigns.events
     where tenant_id = scratch_load.sender_of(:person)
-        and id >= (lpad(to_hex((1000 * extract(epoch from now() - interval '16 minutes'))::bigint), 12, '0') || repeat('0', 20))::uuid
+        and id >= lab.first_uuid_of(now() - interval '16 minutes')
         and occurred_at > (select scratch_load.clock() - interval '15 minutes')
     group by campaign_id, kind
 ) as recent using (campaign_id, kind);
