@@ -9,7 +9,7 @@ import duckdb
 
 from oltp_lab import sql
 from oltp_lab.servers import Database
-from oltp_lab.warehouse import extraction, marts, transactions
+from oltp_lab.warehouse import extraction, marts, reconciliation
 from oltp_lab.warehouse.marts import Mart
 from oltp_lab.warehouse.tables import MIRRORED, describe
 
@@ -20,8 +20,7 @@ def differences(connection: duckdb.DuckDBPyConnection, database: Database) -> li
     """Sentences that name tenant, campaign and kind of event; the warehouse is left as it was."""
     queries = sql.queries("warehouse/checks/live_counters.sql")
     described = describe(database, [table for table in MIRRORED if table.name in DAILY.sources])
-    with transactions.on_snapshot(connection, database, keep=False) as taken:
-        extraction.prepare(connection)
+    with reconciliation.on_snapshot(connection, database) as taken:
         if any(extraction.watermark(connection, table, taken) is None for table in described):
             return ["staging is of another database: run the job `analytics_sync`"]
         for table in described:
