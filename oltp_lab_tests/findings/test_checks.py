@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from oltp_lab.warehouse import marts
 from oltp_lab_tests.findings import measured
 
 ROOT = Path(__file__).parents[2]
@@ -16,11 +17,13 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A lab home where everything was measured and the warehouse has its mart."""
+    """A lab home where everything was measured and the warehouse has its marts."""
     home = tmp_path / "home"
     measured.everything(home)
     with duckdb.connect(home / "warehouse.duckdb") as warehouse:
-        warehouse.execute("create schema marts; create table marts.campaign_daily (sent bigint)")
+        warehouse.execute("create schema marts")
+        for mart in marts.discovered():
+            warehouse.execute(f"create table marts.{mart.name} (rows bigint)")
     return home
 
 
