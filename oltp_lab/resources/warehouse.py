@@ -38,7 +38,9 @@ _CAUSES = (
         "another folder",
     ),
     (
-        r"Could not write.*(?P<reason>No space left on device)",
+        # The latter where DuckDB itself finds that what it spills does not fit.
+        r"Could not write.*(No space left on device|Disk quota exceeded|File too large)"
+        r"|failed to offload data block",
         "cannot be written, its disk is full: free some space or set OLTP_LAB_HOME to a folder "
         "on another disk",
     ),

@@ -21,10 +21,12 @@ The file of the same name in ``sql/warehouse/checks`` gives control totals: ``ma
 import hashlib
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from itertools import chain
 from pathlib import PurePath
 from typing import LiteralString, cast
 
@@ -43,6 +45,7 @@ _READ = re.compile(r"\bstaging\.(\w+)")
 _LINEAGE = re.compile(r"^comment on column marts\.\w+\.(\w+) is .*;\s+-- from (.+)$", re.MULTILINE)
 _WORD = re.compile(r"\w+")
 _TOUCHED_BY = "touched_by_"
+_MISSING = re.compile(r'column "(\w+)" not found|not have a column named "(\w+)"')
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,8 @@ def refresh(
 ) -> list[Refreshed]:
     """Make the marts (all of them by default) what staging as it is gives, all or none.
 
-    Raises LabError when a staging table has not been synced yet.
+    Raises LabError when a staging table has not been synced yet, and when one has not the columns,
+    or not of the types, that a mart needs.
     """
     with transaction(connection):
         return bring_up(
@@ -205,19 +209,40 @@ def _refresh(
     """In the caller's transaction; ``position`` is None when it must be built anew."""
     began = time.monotonic()
     changed = None if position is None else _changed(mart, position, state)
-    try:
+    with _fitting(connection, mart, mart.file):
         if position is None or changed is None:
             mode, keys = FULL, _build(connection, mart)
         elif changed:
             mode, keys = INCREMENT, _increment(connection, mart, changed, position)
         else:
             mode, keys = NONE, 0
-    except duckdb.Error as error:
-        error.add_note(f"in the mart {mart.name}, sql/{mart.file}")
-        raise
     rows = connection.table(f"marts.{mart.name}").shape[0]
     age = datetime.now(UTC) - min(taken_at[source] for source in mart.sources)
     return Refreshed(mart, mode, keys, rows, time.monotonic() - began, age.total_seconds())
+
+
+@contextmanager
+def _fitting(connection: duckdb.DuckDBPyConnection, mart: Mart, file: str) -> Iterator[None]:
+    """Tell of a mart that its staging tables do not fit any more, in a sentence."""
+    try:
+        yield
+    except (duckdb.BinderException, duckdb.ConversionException) as error:
+        tables = ", ".join(f"staging.{source}" for source in mart.sources)
+        told = str(error).partition("\n")[0]
+        if missing := _MISSING.search(told):
+            column = missing[1] or missing[2]
+            of = {f"staging.{t}" for t, name in chain(*mart.lineage.values()) if name == column}
+            lacking = sorted(table for table in of if column not in connection.table(table).columns)
+            told = f"the column {column} is missing in {', '.join(lacking) or f'one of {tables}'}"
+        else:
+            told = f"a column of {tables} is of another type than it was ({told})"
+        raise LabError(
+            f"the mart {mart.name} does not fit staging, which is as the OLTP database is now: "
+            f"{told}; change sql/{file}, or change the column back in the OLTP database"
+        ) from None
+    except duckdb.Error as error:
+        error.add_note(f"in the mart {mart.name}, sql/{file}")
+        raise
 
 
 def _positions(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], int]:

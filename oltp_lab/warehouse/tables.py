@@ -119,11 +119,16 @@ class Description:
     table: TableSpec
     comment: str
     columns: tuple[Column, ...]
+    file: int | None
 
     @property
     def digest(self) -> str:
-        """Changes when a column is added, dropped, retyped or moved; then all is read again."""
-        shape = repr((self.table.key, [(c.name, c.oltp_type, c.warehouse) for c in self.columns]))
+        """Changes when a column is added, dropped, retyped or moved; then all is read again.
+
+        So it does when the table has another file, made anew or truncated.
+        """
+        columns = [(c.name, c.oltp_type, c.warehouse) for c in self.columns]
+        shape = repr((self.table.key, columns, self.file))
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
 
     @property
@@ -172,8 +177,9 @@ def describe(database: Database, tables: Sequence[TableSpec] = MIRRORED) -> list
     with database.connect(READER, autocommit=True) as connection:
         _refuse_obstacles(connection, queries["obstacles"], tables)
         keys = dict(connection.execute(queries["primary_keys"]).fetchall())
+        files = dict(connection.execute(queries["files"]).fetchall())
         comments, columns = _catalog(connection)
-    return [_described(table, comments, columns, keys) for table in tables]
+    return [_described(table, comments, columns, keys, files[table.label]) for table in tables]
 
 
 def _refuse_unbuilt(database: Database) -> None:
@@ -219,6 +225,7 @@ def _described(
     comments: dict[str, str],
     columns: dict[str, list[catalog.Column]],
     keys: dict[str, list[str]],
+    file: int | None,
 ) -> Description:
     if keys.get(table.label) != list(table.key):
         raise LabError(
@@ -236,6 +243,7 @@ def _described(
         table,
         comments[table.label],
         tuple(Column(c.name, c.type, c.comment, **types()[c.type]) for c in mirrored),
+        file,
     )
 
 

@@ -21,6 +21,7 @@ BREAKS = {
     "revoke select on campaigns.steps from lab_analytics": "campaigns.steps: lab_analytics may",
     "revoke usage on schema campaigns from lab_analytics": "campaigns.campaigns: lab_an",
     "alter table campaigns.leads disable trigger stamp_change": "campaigns.leads: it has no enab",
+    "alter table campaigns.leads drop column change_xid": "campaigns.leads: it has no column ch",
     "alter table campaigns.leads disable trigger bury": "campaigns.leads: it has no enabled tr",
     "alter table campaigns.leads disable trigger keep_key": "campaigns.leads: it has no enabled",
 }

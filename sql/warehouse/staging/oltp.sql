@@ -26,6 +26,11 @@ cross join lateral (
     select format('%%s may not select from it', current_user)
     where not has_schema_privilege(m.relnamespace, 'usage') or not has_table_privilege(m.oid, 'select')
     union all
+    select 'it has no column change_xid'
+    where m.oid is not null
+      and not exists (select from pg_attribute a
+                      where a.attrelid = m.oid and a.attname = 'change_xid' and not a.attisdropped)
+    union all
     select format('no policy for select with using (true) applies to %%s', current_user)
     where row_security_active(m.oid)
       and not exists (select from applying a
@@ -55,11 +60,20 @@ join pg_attribute a on a.attrelid = c.oid and a.attnum = any (k.conkey)
 where k.contype = 'p'
 group by 1;
 
+-- name: files
+-- The file of each table: another once the table was made anew, as a restore of a dump does, and once
+-- it was truncated, which leaves no tombstones.
+select format('%s.%s', n.nspname, c.relname), pg_relation_filenode(c.oid)::bigint
+from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p');
+
 -- name: state
 -- The snapshot that this transaction reads, and which server and database it is of. A restore to an
--- earlier point and a failover keep the system identifier but begin another timeline.
+-- earlier point and a failover keep the system identifier but begin another timeline; a dump that was
+-- restored has the incarnation of its origin, but is another database.
 select pg_current_snapshot()::text as snapshot,
-       system_identifier || '/' || left(pg_walfile_name(pg_current_wal_lsn()), 8) as server,
+       concat_ws('/', system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8),
+                 (select oid from pg_database where datname = current_database())) as server,
        incarnation::text as incarnation,
        clock_timestamp() as taken_at
 from pg_control_system(), lab.incarnation;

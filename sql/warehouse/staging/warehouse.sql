@@ -12,7 +12,7 @@ create table if not exists staging.watermarks (
 );
 comment on table staging.watermarks is 'Up to where each staging table has been filled.';
 comment on column staging.watermarks.table_name is 'The mirrored table, schema.name.';
-comment on column staging.watermarks.server is 'System identifier and timeline of the server it was read from.';
+comment on column staging.watermarks.server is 'System identifier and timeline of the server, and the database, that it was read from.';
 comment on column staging.watermarks.incarnation is 'lab.incarnation of the database it was read from.';
 comment on column staging.watermarks.snapshot is 'pg_current_snapshot() that the table equals.';
 comment on column staging.watermarks.description is 'Hash of the columns as they were mirrored.';
