@@ -349,6 +349,20 @@ def syncs() -> Rows:
     ]
 
 
+def loss_oracle() -> Rows:
+    fine = {"table_name": "campaigns.leads", "rows": 137, "phantom": 0, "duplicate": 0}
+    return [
+        fine | {"arm": "oltp", "lost": 0, "stale": 0},
+        fine | {"arm": "two_snapshot_delta", "lost": 0, "stale": 0},
+        fine | {"arm": "updated_at", "lost": 5, "stale": 6},
+    ]
+
+
+def loss_oracle_done() -> Rows:
+    done = {"killed at": "commit", "crash": "within a sync", "transaction": "commits"}
+    return [{"kind": kind, "name": name, "times": 3, "seconds": 6.5} for kind, name in done.items()]
+
+
 def covert_channels() -> Rows:
     figures = {"trials": 40, "bits_per_probe": 0.9, "detectable_ns": None, "detail": ""}
     told = {"question": "Who is at work?", "because": "all may see", "advice": "none"}
@@ -438,6 +452,8 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "experiment_variants": experiment_variants,
     "syncs": syncs,
     "freshness": freshness,
+    "loss_oracle": loss_oracle,
+    "loss_oracle_done": loss_oracle_done,
 }
 
 
