@@ -13,9 +13,9 @@ MISTAKES = {
         "change_xid >= pg_snapshot_xmax({snapshot})::text::bigint",
     ),
     # Tombstones are not heeded.
-    (WAREHOUSE, "delete_buried"): ("where ", "where false and "),
+    (OLTP, "buried"): ("where ", "where false and "),
     # What changed is added to what was there.
-    (WAREHOUSE, "delete_changed"): ("where ", "where false and "),
+    (WAREHOUSE, "delete_old"): ("where ", "where false and "),
 }
 
 if __name__ == "__main__":

@@ -55,6 +55,7 @@ def test_every_fault_of_a_broken_sync_is_noticed(
     settings: Settings, brief: Extent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "_TURNS", ("whole",) * 5)
+    monkeypatch.setattr(run, "FEWEST", 0)
     judged = run.run(settings, brief, "a broken sync", program=BROKEN)
     sums = {
         fault: sum(getattr(verdict, fault) for verdict in judged.verdicts[DELTA])

@@ -4,7 +4,7 @@ import random
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -20,7 +20,7 @@ ROLE = "lab_platform"
 _TABLES = ("leads", "leads", "leads", "events", "events", "campaigns")
 _CHANGES = ("insert", "insert", "update", "update", "delete", "reinsert")
 _LOST = (LabError, psycopg.OperationalError, psycopg.InterfaceError)
-_QUIET_S = 30.0
+_QUIET_S = 120.0
 
 
 class Gate:
@@ -136,6 +136,15 @@ class Writer:
                     self._purge(connection, book)
         self._forget()
 
+    def be_overtaken(self, meanwhile: Callable[[], None]) -> None:
+        """Found a tenant, and commit after one who began later, and after ``meanwhile``."""
+        with self._connect() as slow, self._connect() as quick:
+            book, version = self._founding(slow)
+            self._found(quick)
+            meanwhile()
+            self._commit(slow, book, version, durable=True)
+        self.done["transactions overtaken"] += 1
+
     def _connect(self) -> psycopg.Connection:
         durable = "-c synchronous_commit=on"  # unless a transaction says otherwise
         return self.database.connect(ROLE, autocommit=True, options=durable)
@@ -163,6 +172,12 @@ class Writer:
 
     def _found(self, connection: psycopg.Connection) -> None:
         """A tenant more."""
+        book, version = self._founding(connection)
+        self._commit(connection, book, version, durable=True)
+        self.done["tenants founded"] += 1
+
+    def _founding(self, connection: psycopg.Connection) -> tuple[Book, Version]:
+        """A tenant, in a transaction that is not yet committed."""
         book, value = Book(), self._value()
         keys = {
             "public.tenants": book.tenant,
@@ -172,9 +187,7 @@ class Writer:
         self.books.append(book)
         xid = self._begin(connection, durable=True)
         self._execute(connection, "found", book, value=value)
-        rows = {(table, str(key)): value for table, key in keys.items()}
-        self._commit(connection, book, Version(xid, rows), durable=True)
-        self.done["tenants founded"] += 1
+        return book, Version(xid, {(table, str(key)): value for table, key in keys.items()})
 
     def _purge(self, connection: psycopg.Connection, book: Book) -> None:
         """A batch; what it removed the ledger does not know before the last one."""
