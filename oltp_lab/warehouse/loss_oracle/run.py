@@ -333,7 +333,7 @@ class Ordeal:
         with self.database.connect(autocommit=True) as administrator:
             for writer in self.writers:
                 writer.resolve(administrator)
-        self.gate.asynchronous = self.choice.choice((0.1, 0.5, 1.0))
+        self.gate.unflushed = not self.gate.unflushed
         self.gate.open()
 
     def _poll(self) -> None:
@@ -346,7 +346,7 @@ def _set_up(database: Database) -> None:
     build.ensure(database)
     queries = sql.queries("warehouse/loss_oracle/server.sql")
     with database.connect(autocommit=True) as administrator:
-        for name in ("delay_writing", "keep_ids", "reload"):
+        for name in ("delay_writing", "delay_writing_further", "keep_ids", "reload"):
             administrator.execute(queries[name])
 
 

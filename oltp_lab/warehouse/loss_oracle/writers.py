@@ -26,14 +26,14 @@ _QUIET_S = 120.0
 class Gate:
     """Writers are inside for a transaction each, while the server is up.
 
-    ``asynchronous`` is the share of commits that do not wait for the disk.
+    While ``unflushed`` nobody waits for the disk, so that a crash takes back all that was done.
     """
 
     def __init__(self) -> None:
         self.closing = threading.Event()
         self.openings = 1
         self._ended = False
-        self.asynchronous = 0.3
+        self.unflushed = False
         self._inside = 0
         self._changed = threading.Condition()
 
@@ -154,6 +154,12 @@ class Writer:
         self.books = [book for book in self.books if book.rows or book.prepared]
 
     def _turn(self, connection: psycopg.Connection) -> None:
+        if self.gate.unflushed:
+            free = [book for book in self.books if not book.closing and not book.prepared]
+            if free:
+                self._transact(connection, self.choice.choice(free))
+            self.gate.closing.wait(0.01)
+            return
         if len(self.books) < self.tenants:
             self._found(connection)
             return
@@ -210,7 +216,7 @@ class Writer:
     def _transact(self, connection: psycopg.Connection, book: Book) -> None:
         """One to six changes, some in a savepoint that is kept or undone, some before a pause."""
         wanted = dict(book.rows)
-        durable = self.choice.random() >= self.gate.asynchronous
+        durable = self.choice.random() < 0.6 and not self.gate.unflushed
         xid = self._begin(connection, durable=durable)
         long = False
         for _ in range(self.choice.randint(1, 6)):
@@ -231,7 +237,8 @@ class Writer:
     def _end(
         self, connection: psycopg.Connection, book: Book, version: Version, durable: bool
     ) -> None:
-        (end,) = self.choice.choices(("commit", "rollback", "prepare"), (75, 18, 7))
+        weights = (80, 20, 0) if self.gate.unflushed else (75, 18, 7)
+        (end,) = self.choice.choices(("commit", "rollback", "prepare"), weights)
         if end == "commit":
             self._commit(connection, book, version, durable=durable)
             self.done["commits" if durable else "commits that did not wait for the disk"] += 1

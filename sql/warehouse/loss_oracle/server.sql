@@ -4,6 +4,9 @@
 -- Commits that need not wait for the disk stay off it for long: a crash must find some to lose.
 alter system set wal_writer_delay = '10s';
 
+-- name: delay_writing_further
+alter system set wal_writer_flush_after = '1GB';
+
 -- name: keep_ids
 -- After a crash ids of lost transactions are handed out again: to nobody before their fate is known.
 alter system set autovacuum = off;
