@@ -66,7 +66,7 @@ class Warehouse(DuckDBResource):
     )
     connection_config: dict[str, Any] = Field(
         default={
-            "memory_limit": "300MB",  # beyond it DuckDB spills to disk; Python stays below 500 MB
+            "memory_limit": "180MB",  # beyond it DuckDB spills to disk; with Dagster below 500 MB
             "checkpoint_threshold": "1GB",  # closing writes a checkpoint; one at commit is wasted
             "autoinstall_known_extensions": "false",  # nothing is fetched behind the user's back
         },

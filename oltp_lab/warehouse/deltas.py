@@ -1,6 +1,6 @@
 """What changed in staging, kept until every mart that reads it has taken it in.
 
-Each change of a staging table has a number. A table that some mart reads has a log in the schema
+Each change of staging tables has a number. A table that some mart reads has a log in the schema
 ``deltas``: of the rows that a change replaced and those that it brought, under its number, the
 columns by which marts tell what they touch. The sync
 writes it with the rows themselves, in one transaction; a mart takes it in together with its own
@@ -51,14 +51,14 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(sql.queries(_FILE)["prepare"])
 
 
-def note(connection: duckdb.DuckDBPyConnection, table: str, rows: int | None) -> Log | None:
-    """Give the change of a staging table its number; returns the log to keep it in, if any.
+def log(connection: duckdb.DuckDBPyConnection, table: str, rows: int | None) -> Log | None:
+    """The log to keep the change in that is going on, if any.
 
     ``rows`` is how many the change brings or removes; None when the table was read as a whole.
     """
-    noted = connection.execute(sql.queries(_FILE)["note"], [table]).fetchone()
-    assert noted
-    change, kept_since = noted
+    following = connection.execute(sql.queries(_FILE)["following"], [table]).fetchone()
+    assert following
+    change, kept_since = following
     if kept_since is None:
         return None
     kept = connection.table(f"deltas.{table}")
@@ -66,6 +66,12 @@ def note(connection: duckdb.DuckDBPyConnection, table: str, rows: int | None) ->
         _run(connection, "drop_log", table)
         return None
     return Log(connection, table, change, tuple(kept.columns[1:]))
+
+
+def note(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> None:
+    """Give the change of these staging tables its number, when their logs have been written."""
+    if tables:
+        connection.execute(sql.queries(_FILE)["note"], [tables])
 
 
 def state(connection: duckdb.DuckDBPyConnection) -> dict[str, Change]:

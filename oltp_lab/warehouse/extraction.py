@@ -63,9 +63,10 @@ def sync(
     with transactions.on_snapshot(connection, database) as taken:
         prepare(connection)
         synced = [
-            bring_up(connection, described, taken, full_refresh=described.table in anew)
+            _bring_up(connection, described, taken, full_refresh=described.table in anew)
             for described in descriptions
         ]
+        _note(connection, descriptions, synced, taken)
         with database.connect(READER, autocommit=True) as settling:
             settling.execute(_queries("oltp")["settle"])
     return [_committed(table, time.monotonic() - taken.monotonic) for table in synced]
@@ -85,16 +86,9 @@ def bring_up(
     full_refresh: bool = False,
 ) -> Synced:
     """Make one staging table and its watermark equal the snapshot, in the caller's transaction."""
-    began = time.monotonic()
-    since = None if full_refresh else watermark(connection, description, taken)
-    if since is None:
-        done = _read_in_full(connection, description)
-    else:
-        done = _read_delta(connection, description, since, taken)
-    label = description.table.label
-    mark = [label, taken.server, taken.incarnation, taken.text, description.digest]
-    connection.execute(_queries("warehouse")["set_watermark"], [*mark, taken.local_time])
-    return replace(done, seconds=time.monotonic() - began)
+    done = _bring_up(connection, description, taken, full_refresh=full_refresh)
+    _note(connection, [description], [done], taken)
+    return done
 
 
 def watermark(
@@ -112,17 +106,52 @@ def watermark(
     return None
 
 
+def _bring_up(
+    connection: duckdb.DuckDBPyConnection,
+    description: Description,
+    taken: Snapshot,
+    *,
+    full_refresh: bool,
+) -> Synced:
+    """Make one staging table equal the snapshot; nothing is noted yet."""
+    began = time.monotonic()
+    since = None if full_refresh else watermark(connection, description, taken)
+    if since is None:
+        done = _read_in_full(connection, description)
+    else:
+        done = _read_delta(connection, description, since, taken)
+    return replace(done, seconds=time.monotonic() - began)
+
+
+def _note(
+    connection: duckdb.DuckDBPyConnection,
+    descriptions: Sequence[Description],
+    synced: Sequence[Synced],
+    taken: Snapshot,
+) -> None:
+    """Which tables changed, and that all equal the snapshot; all at once, as each write costs."""
+    pairs = list(zip(descriptions, synced, strict=True))
+    deltas.note(connection, [d.table.name for d, done in pairs if done.mode != NONE])
+    labels, digests = [d.table.label for d in descriptions], [d.digest for d in descriptions]
+    mark = [labels, taken.server, taken.incarnation, taken.text, digests, taken.local_time]
+    connection.execute(_queries("warehouse")["set_watermarks"], mark)
+
+
 def _read_in_full(connection: duckdb.DuckDBPyConnection, description: Description) -> Synced:
     """Replace the table; DuckDB scans the attached one in parallel and spills what is too much."""
     staging = description.table.staging
     attached = Identifier("oltp", description.table.schema, description.table.name)
     columns = description.casts
     rows = _run(connection, "read_in_full", staging=staging, columns=columns, table=attached)
-    _run(connection, "comment_on_table", staging=staging, comment=Literal(description.comment))
+    on_table, on_column = (
+        SQL(_queries("warehouse")[name]) for name in ("comment_on_table", "comment_on_column")
+    )
+    comments = [on_table.format(staging=staging, comment=Literal(description.comment))]
     for column in description.columns:
-        name, comment = Identifier(column.name), Literal(column.comment)
-        _run(connection, "comment_on_column", staging=staging, column=name, comment=comment)
-    deltas.note(connection, description.table.name, None)
+        parts = {"column": Identifier(column.name), "comment": Literal(column.comment)}
+        comments.append(on_column.format(staging=staging, **parts))
+    connection.execute(SQL("").join(comments).as_string())
+    deltas.log(connection, description.table.name, None)
     return Synced(description.table.label, FULL, rows, deleted=0, seconds=0)
 
 
@@ -135,7 +164,7 @@ def _read_delta(
     buried = _run(connection, "read_buried", [_buried(table, since)])
     if not changed and not buried:
         return Synced(table.label, NONE, rows=0, deleted=0, seconds=0)
-    log = deltas.note(connection, table.name, changed + buried)
+    log = deltas.log(connection, table.name, changed + buried)
     tenant, row_id = Identifier(table.key[0]), Identifier(table.key[-1])
     kept = dict.fromkeys([*table.key, *(log.columns if log else ())])
     columns = SQL(", ").join(map(Identifier, kept))

@@ -35,6 +35,13 @@ delete from staging.positions where mart = {label};
 -- name: scope
 create or replace temp table scope as select distinct * from ({keys});
 
+-- name: keys
+create or replace temp table keys as
+select row_number() over () as place, * from (select distinct * from ({keys}) order by all);
+
+-- name: part
+create or replace temp table scope as select * exclude (place) from keys where place > {after} and place <= {upto};
+
 -- name: build
 create or replace table {mart} as {rows};
 

@@ -7,7 +7,7 @@ create table if not exists staging.changes (
     latest     bigint not null,
     kept_since bigint
 );
-comment on table staging.changes is 'The latest change of each staging table. Changes are numbered through all tables.';
+comment on table staging.changes is 'The latest change of each staging table. Changes are numbered through all tables; those of one sync have one number.';
 comment on column staging.changes.table_name is 'The staging table.';
 comment on column staging.changes.latest is 'Number of its latest change.';
 comment on column staging.changes.kept_since is 'The rows of later changes than this one are kept in the log, deltas.TABLE; null when there is none.';
@@ -15,11 +15,14 @@ comment on column staging.changes.kept_since is 'The rows of later changes than 
 -- name: state
 select table_name, latest, kept_since from staging.changes;
 
+-- name: following
+-- Number of the change that is going on, and since when the table has a log.
+select coalesce(max(latest), 0) + 1, max(kept_since) filter (table_name = ?) from staging.changes;
+
 -- name: note
 insert into staging.changes (table_name, latest)
-select ?, coalesce(max(latest), 0) + 1 from staging.changes
-on conflict do update set latest = excluded.latest
-returning latest, kept_since;
+select unnest(?::varchar[]), number from (select coalesce(max(latest), 0) + 1 as number from staging.changes)
+on conflict do update set latest = excluded.latest;
 
 -- name: begin_log
 create table if not exists {log} as select cast(null as bigint) as change, {columns} from {staging} limit 0;

@@ -21,9 +21,9 @@ comment on column staging.watermarks.taken_at is 'When the snapshot was taken, b
 -- name: watermark
 select server, incarnation, snapshot, description, taken_at from staging.watermarks where table_name = ?;
 
--- name: set_watermark
+-- name: set_watermarks
 insert or replace into staging.watermarks (table_name, server, incarnation, snapshot, description, taken_at)
-values (?, ?, ?, ?, ?, ?);
+select unnest(?::varchar[]), ?, ?, ?, unnest(?::varchar[]), ?;
 
 -- name: read_in_full
 create or replace table {staging} as select {columns} from {table};
