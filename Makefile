@@ -59,7 +59,11 @@ sync: .venv/installed ## Keep the warehouse fresh until ^C  [EVERY=seconds]
 ui: .venv/installed ## Open the Dagster UI
 	@$(BIN)/dagster dev
 
-bench: .venv/installed ## Print the benchmark table
+.venv/bench: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	@touch $@
+
+bench: .venv/bench ## Print the benchmark table
 	@$(BIN)/python -m oltp_lab_tests.benchmarks
 
 soak: .venv/installed ## Ten million asserted transactions   [TRANSACTIONS=...]

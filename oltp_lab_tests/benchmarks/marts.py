@@ -57,21 +57,20 @@ def measure_marts_increment(rounds: int = 10) -> list[dict[str, Any]]:
             marts.refresh(connection)
             for turn in range(rounds + 1):
                 for campaigns, taken in costs.items():
-                    _change(connection, database, campaigns, turn)
+                    change(database, campaigns, turn)
+                    extraction.sync(connection, database, describe(database))
                     pair = _refresh(connection), _refresh(connection, full_refresh=True)
                     if turn:  # the first one warms up
                         taken.append(pair)
     return [_row(current.scale, campaigns, taken) for campaigns, taken in costs.items()]
 
 
-def _change(
-    connection: duckdb.DuckDBPyConnection, database: Database, campaigns: int, turn: int
-) -> None:
+def change(database: Database, campaigns: int, turn: int) -> None:
+    """Open 1,000 mails of so many campaigns."""
     with database.connect("lab_platform") as platform:
         wanted = {"turn": str(turn), "campaigns": campaigns, "changes": CHANGES}
         made = platform.execute(_OPEN, wanted).rowcount
     assert made == CHANGES, f"{made} changes instead of {CHANGES}"
-    extraction.sync(connection, database, describe(database))
 
 
 def _refresh(connection: duckdb.DuckDBPyConnection, **options: Any) -> Cost:
