@@ -41,8 +41,8 @@ from oltp_lab.warehouse.transactions import transaction
 
 FULL, INCREMENT, NONE = "full", "increment", "none"
 
-AT_ONCE = 100_000
-"""Keys that a full build takes at once: joins of a million leads do not fit in memory."""
+AT_ONCE = 2_000_000
+"""Rows of staging that a full build takes at once, by parts of the keys, to fit in memory."""
 
 _READ = re.compile(r"\bstaging\.(\w+)")
 _LINEAGE = re.compile(r"^comment on column marts\.\w+\.(\w+) is .*;\s+-- from (.+)$", re.MULTILINE)
@@ -271,13 +271,15 @@ def _changed(mart: Mart, position: int, state: Mapping[str, Change]) -> list[str
 
 
 def _build(connection: duckdb.DuckDBPyConnection, mart: Mart) -> int:
-    """Build the mart for every key, so many at once that it fits in memory; returns how many."""
+    """Build the mart for every key, in parts that fit in memory; returns how many keys."""
     for source in mart.sources:
         deltas.begin_log(connection, source, _telling(connection, source))
     _run(connection, "keys", keys=mart.query("keys"))
     keys = connection.table("keys").shape[0]
-    for after in range(0, max(keys, 1), AT_ONCE):
-        _run(connection, "part", after=Literal(after), upto=Literal(after + AT_ONCE))
+    rows = sum(connection.table(f"staging.{source}").shape[0] for source in mart.sources)
+    part = 1 + keys // (1 + rows // AT_ONCE)
+    for after in range(0, max(keys, 1), part):
+        _run(connection, "part", after=Literal(after), upto=Literal(after + part))
         step = "insert_scope" if after else "build"
         _run(connection, step, mart=mart.table, rows=mart.query("rows"))
     connection.execute(sql.queries(mart.file)["comments"])

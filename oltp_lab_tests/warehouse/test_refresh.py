@@ -141,7 +141,7 @@ def test_refreshed_equals_built_anew(seeded: Database, connection: DuckDBPyConne
 def test_a_lost_change_would_be_noticed(
     oltp: Database, connection: DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And is mended by building anew, here by few keys at once."""
+    """And is mended by building anew, here by parts."""
     built(connection, oltp)
     change(oltp, MOVE)
     sync(connection, oltp)
@@ -151,7 +151,7 @@ def test_a_lost_change_would_be_noticed(
     change(oltp, RENAME)
     sync(connection, oltp)
     with monkeypatch.context() as patched:
-        patched.setattr(marts, "AT_ONCE", 7)
+        patched.setattr(marts, "AT_ONCE", 50)
         assert modes(connection, full_refresh=True) == {mart.name: marts.FULL for mart in MARTS}
     assert stale_marts(connection) == []
 
