@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from scipy.optimize import isotonic_regression
+import scipy  # its modules are loaded on first use, so not by each run of Dagster
 
 from oltp_lab.findings.schema_boxes import (
     ARROW,
@@ -189,7 +189,7 @@ def _placed(
     for _ in range(8):
         for column in filter(None, columns):
             wanted = [_mean(name, pairs, tops) - offsets[name] for name in column]
-            slack = isotonic_regression(wanted).x
+            slack = scipy.optimize.isotonic_regression(wanted).x
             tops |= {n: offsets[n] + float(s) for n, s in zip(column, slack, strict=True)}
     highest = min(tops.values(), default=0)
     return {name: top - highest for name, top in tops.items()}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
+import scipy  # its modules are loaded on first use, so not by each run of Dagster
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
 
 CONFIDENCE = 0.999
 """Of every interval: a lab measures dozens of channels, and none is to be called open by chance."""
@@ -42,7 +42,7 @@ class Guesses:
             [self.hits, self.positives - self.hits],
             [self.alarms, self.negatives - self.alarms],
         ]
-        return float(np.asarray(stats.fisher_exact(table, alternative="greater"))[1])
+        return float(np.asarray(scipy.stats.fisher_exact(table, alternative="greater"))[1])
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def mutual_information(hit_rate: float, alarm_rate: float) -> float:
 
 
 def _entropy(share: float) -> float:
-    return float(stats.entropy([share, 1 - share], base=2))
+    return float(scipy.stats.entropy([share, 1 - share], base=2))
 
 
 def information(found: Guesses, confidence: float = CONFIDENCE) -> Information:
@@ -80,8 +80,8 @@ def information(found: Guesses, confidence: float = CONFIDENCE) -> Information:
     Mutual information is convex in both rates, so its extremes lie on corners of their bounds.
     """
     each = 1 - (1 - confidence) / 2  # both at once
-    hits = stats.binomtest(found.hits, found.positives).proportion_ci(each)
-    alarms = stats.binomtest(found.alarms, found.negatives).proportion_ci(each)
+    hits = scipy.stats.binomtest(found.hits, found.positives).proportion_ci(each)
+    alarms = scipy.stats.binomtest(found.alarms, found.negatives).proportion_ci(each)
     low = mutual_information(hits.low, alarms.high) if hits.low > alarms.high else 0.0
     high = mutual_information(hits.high, alarms.low) if hits.high > alarms.low else 0.0
     rates = found.hits / found.positives, found.alarms / found.negatives
@@ -153,10 +153,11 @@ def power(bits: float, trials: int, confidence: float = CONFIDENCE) -> float:
     each = trials // 2
     successes = np.arange(each + 1)
     tail = (1 - confidence) / 4
-    lowest = np.nan_to_num(stats.beta.ppf(tail, successes, each - successes + 1), nan=0.0)
+    lowest = np.nan_to_num(scipy.stats.beta.ppf(tail, successes, each - successes + 1), nan=0.0)
     highest = 1 - lowest[::-1]
     allowed = np.searchsorted(highest, lowest, side="left")  # alarms that stay below
-    chance = stats.binom.pmf(successes, each, right) * stats.binom.cdf(allowed - 1, each, 1 - right)
+    chance = scipy.stats.binom.pmf(successes, each, right)
+    chance = chance * scipy.stats.binom.cdf(allowed - 1, each, 1 - right)
     return float(chance.sum())
 
 
@@ -175,16 +176,16 @@ def detectable(trials: int) -> float:
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    return float(cast(float, optimize.brentq(function, low, high, xtol=1e-9)))
+    return float(cast(float, scipy.optimize.brentq(function, low, high, xtol=1e-9)))
 
 
 def shift(above: ArrayLike, below: ArrayLike, *, significance: float = 1 - CONFIDENCE) -> Shift:
     """Compare two samples; what would be found is Noether's (1987): the shift at which as many
     pairs are in order as the test needs for 90 % power at these sizes."""
     ours, theirs = np.asarray(above, dtype=float), np.asarray(below, dtype=float)
-    p_value = float(stats.mannwhitneyu(ours, theirs).pvalue)
+    p_value = float(scipy.stats.mannwhitneyu(ours, theirs).pvalue)
     n, m = len(ours), len(theirs)
-    needed = stats.norm.isf(significance / 2) + stats.norm.ppf(POWER)
+    needed = scipy.stats.norm.isf(significance / 2) + scipy.stats.norm.ppf(POWER)
     in_order = 0.5 + needed * np.sqrt((n + m) / (12 * n * m))
     noise = np.concatenate([_differences(ours, ours), _differences(theirs, theirs)])
     detectable = float(np.quantile(noise, in_order)) if in_order < 1 else float("inf")

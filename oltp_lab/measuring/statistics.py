@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import scipy  # its modules are loaded on first use, so not by each run of Dagster
 from numpy.typing import ArrayLike
-from scipy import stats
 
 PRACTICAL = 0.05
 """Differences below 5 % are of no practical consequence."""
@@ -46,7 +46,7 @@ def compare(variant: ArrayLike, baseline: ArrayLike, *, seed: int = 0) -> Ratio:
     if np.ptp(logs) < 1e-9:  # no spread to resample
         low, high = float(logs.min()), float(logs.max())
     else:
-        interval = stats.bootstrap(
+        interval = scipy.stats.bootstrap(
             (logs,), np.mean, n_resamples=5000, method="BCa", rng=np.random.default_rng(seed)
         ).confidence_interval
         low, high = float(interval.low), float(interval.high)
@@ -60,8 +60,8 @@ def _signed_rank(logs: np.ndarray, rng: np.random.Generator) -> float:
     tied = len(np.unique(np.abs(logs[logs != 0]))) < len(logs)
     options: dict[str, Any] = {}
     if tied and len(logs) <= 13:
-        options["method"] = stats.PermutationMethod(n_resamples=999, rng=rng)
-    return float(np.asarray(stats.wilcoxon(logs, **options))[1])
+        options["method"] = scipy.stats.PermutationMethod(n_resamples=999, rng=rng)
+    return float(np.asarray(scipy.stats.wilcoxon(logs, **options))[1])
 
 
 def noise(same: Ratio) -> float:
@@ -112,9 +112,9 @@ def exponent(sizes: ArrayLike, costs: ArrayLike) -> Exponent:
     ours, theirs = np.asarray(sizes, dtype=float), np.asarray(costs, dtype=float)
     if len(ours) < 3 or min(ours.min(), theirs.min()) <= 0:
         raise ValueError(f"{len(ours)} calls are not 3 of positive size and cost")
-    fit: Any = stats.linregress(np.log(ours), np.log(theirs))
+    fit: Any = scipy.stats.linregress(np.log(ours), np.log(theirs))
     error = 0.0 if np.ptp(theirs) == 0 else float(fit.stderr)  # nan where all cost the same
-    half = float(stats.t.ppf(0.975, len(ours) - 2)) * error
+    half = float(scipy.stats.t.ppf(0.975, len(ours) - 2)) * error
     return Exponent(float(fit.slope), float(fit.slope) - half, float(fit.slope) + half)
 
 
