@@ -32,6 +32,7 @@ $$;
 comment on function lab.bury() is 'Leaves a tombstone for a deleted row; arguments: table, and the column of the tenant (tenants call theirs id).';
 
 -- A row that took another key would leave the one it had in the warehouse for good: no delete buries it.
+-- It fires after the update, so that row level security is the first to refuse what moves to another tenant.
 create function lab.keep_key() returns trigger
     language plpgsql
     set search_path = pg_catalog
@@ -73,7 +74,7 @@ begin
             execute format('create trigger bury after delete on %s '
                            'for each row execute function lab.bury(%L, %L)',
                            mirrored.name, mirrored.label, mirrored.tenant_column);
-            execute format('create trigger keep_key before update on %s for each row '
+            execute format('create trigger keep_key after update on %s for each row '
                            'when (old.id is distinct from new.id or old.%I is distinct from new.%2$I) '
                            'execute function lab.keep_key()', mirrored.name, mirrored.tenant_column);
         end if;
