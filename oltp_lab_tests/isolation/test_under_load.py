@@ -97,6 +97,21 @@ def test_what_breaks_isolation_is_noticed(seeded: Database, loaded: Loaded, dama
         assert row["leaked_statement"].partition("/")[0] in {"reads", "writes", "failures"}
 
 
+def test_an_internal_error_of_the_server_is_told_and_is_no_leak(
+    seeded: Database, loaded: Loaded
+) -> None:
+    with seeded.connect() as connection:
+        connection.execute(
+            "create function public.fail() returns trigger language plpgsql as $$ begin "
+            "if random() < 0.1 then raise 'mistake' using errcode = 'XX000'; end if; "
+            "return new; end $$; create trigger fail before insert on campaigns.events "
+            "for each row execute function public.fail()"
+        )
+    (row,) = loaded(replace(PLAN, arms=["direct"])).values()
+    assert (row["leaks"], row["problem"]) == (0, None)
+    assert row["errors"] >= row["internal_errors"] > 0
+
+
 @pytest.mark.skipif(pgbouncer.program() is None, reason="there is no pgbouncer on PATH")
 def test_a_context_for_the_session_is_noticed_behind_pgbouncer(
     seeded: Database, loaded: Loaded

@@ -40,7 +40,7 @@ TABLE = "isolation_load"
 CONTROLLED = 3
 """Times that each positive control is tried."""
 _COUNTS = ("transactions", "statements", "assertions", "switches", "errors", "cancels",
-           "reconnects")  # fmt: skip
+           "internal_errors", "reconnects")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ def told(row: Mapping[str, Any]) -> str:
         return f"{row['arm']}: left out, {row['skipped']}"
     return (
         f"{row['arm']}: {row['transactions']:,} transactions, {row['assertions']:,} assertions, "
-        f"{row['errors'] + row['cancels']:,} errors and cancels, {row['reconnects']:,} reconnects, "
+        f"{row['errors'] + row['cancels']:,} errors and cancels, {row['internal_errors']:,} "
+        f"of them internal to the server, {row['reconnects']:,} reconnects, "
         f"{row['leaks']} leaks; {row['control_leaks']} of {row['controls']} controls leaked"
     )
 
