@@ -9,6 +9,7 @@ import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from oltp_lab import sql
 from oltp_lab.errors import LabError
 from oltp_lab.load.workload import Arm, Workload
 from oltp_lab.measuring.pgbench import Load
-from oltp_lab.measuring.statistics import FEWEST, Ratio, compare, noise, verdict
+from oltp_lab.measuring.statistics import FEWEST, Ratio, compare_pooled, noise, verdict
 from oltp_lab.measuring.store import Measurements, Run
 
 NAME = "freshness"
@@ -138,20 +139,27 @@ class Samples:
     turns: Sequence[int]
     latencies: pd.DataFrame
 
-    def of(self, way: str, turn: int | None = None) -> np.ndarray:
-        """Those of a way, in all turns or in one."""
-        turns = self.turns if turn is None else [turn]
-        chosen = self.latencies["turn"].isin(turns) & (self.latencies["way"] == way)
-        return self.latencies.loc[chosen, "ms"].to_numpy()
+    @cached_property
+    def _parts(self) -> dict[tuple[str, int], np.ndarray]:
+        grouped: Any = self.latencies.groupby(["way", "turn"])["ms"]
+        return {(way, int(turn)): part.to_numpy() for (way, turn), part in grouped}
 
-    def quantile(self, way: str, share: float, name: str, turn: int | None = None) -> float | None:
+    def of(self, way: str, turns: Sequence[int] | None = None) -> np.ndarray:
+        """Those of a way in these turns, which may be named more than once; in all by default."""
+        chosen = self.turns if turns is None else turns
+        none = np.empty(0)
+        return np.concatenate([none, *(self._parts.get((way, int(t)), none) for t in chosen)])
+
+    def quantile(
+        self, way: str, share: float, name: str, turns: Sequence[int] | None = None
+    ) -> float | None:
         """Of a time that is like the way's for that share, and else as with nothing beside.
 
         None where there are fewer transactions than that percentile takes.
         """
-        busy = self.of(way, turn)
-        idle = self.of(AGAIN, turn) if share < 1.0 else busy[:0]
-        if len(busy) == 0 or (turn is None and len(busy) < _FEWEST_OF[name]):
+        busy = self.of(way, turns)
+        idle = self.of(AGAIN, turns) if share < 1.0 else busy[:0]
+        if len(busy) < _FEWEST_OF[name]:
             return None
         weights = [np.full(len(busy), share / len(busy))]
         weights += [np.full(len(idle), (1.0 - share) / max(1, len(idle)))]
@@ -165,13 +173,21 @@ class Samples:
         )
 
     def ratio(self, way: str, share: float, name: str) -> Ratio | None:
-        """To nothing beside, turn by turn; None for fewer turns than an interval takes."""
-        pairs = [
-            (self.quantile(way, share, name, turn), self.quantile(NOTHING, 1.0, name, turn))
-            for turn in self.turns
+        """To nothing beside; None for fewer turns or transactions than an interval takes."""
+        turns = [
+            turn for turn in self.turns if min(len(self.of(w, [turn])) for w in (way, NOTHING))
         ]
-        whole = [(ours, theirs) for ours, theirs in pairs if ours and theirs]
-        return compare(*zip(*whole, strict=True)) if len(whole) >= FEWEST else None
+        few = min(len(self.of(w, turns)) for w in (way, NOTHING)) < 2 * _FEWEST_OF[name]
+        if few or len(turns) < FEWEST:
+            return None
+
+        def log_ratio(chosen: np.ndarray) -> float:
+            named = [turns[place] for place in chosen]
+            ours = self.quantile(way, share, name, named)
+            theirs = self.quantile(NOTHING, 1.0, name, named)
+            return math.log(ours / theirs) if ours and theirs else 0.0
+
+        return compare_pooled(log_ratio, len(turns))
 
 
 def _latency(

@@ -4,7 +4,7 @@ Samples are medians of time buckets (or rounds) in which both ways ran side by s
 disturbs the machine disturbs both. Transactions follow each other closely and are no samples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,6 +16,8 @@ PRACTICAL = 0.05
 """Differences below 5 % are of no practical consequence."""
 FEWEST = 6
 """Pairs below which the signed-rank test cannot reach 5 %, whatever it is given."""
+
+_RESAMPLES = 500
 
 Verdict = Literal["different", "equivalent", "inconclusive"]
 
@@ -53,6 +55,27 @@ def compare(variant: ArrayLike, baseline: ArrayLike, *, seed: int = 0) -> Ratio:
     p_value = 1.0 if np.allclose(logs, 0) else _signed_rank(logs, np.random.default_rng(seed))
     ratio, low, high = np.exp([estimate, min(low, estimate), max(high, estimate)]).tolist()
     return Ratio(ratio, low, high, p_value, len(logs))
+
+
+def compare_pooled(
+    log_ratio: Callable[[np.ndarray], float], rounds: int, *, seed: int = 0
+) -> Ratio:
+    """The ratio of two percentiles, each of the samples of all rounds in one pool.
+
+    ``log_ratio`` takes the numbers of rounds, some more than once, and gives the log of the ratio
+    of the percentiles of what these hold. The interval is the percentile bootstrap's over rounds,
+    the p value twice the smaller share of resamples on either side of "equal" (Efron and Tibshirani,
+    1993, chapters 13 and 16). Raises ValueError for fewer than 6 rounds.
+    """
+    if rounds < FEWEST:
+        raise ValueError(f"{rounds} rounds are fewer than {FEWEST}")
+    draws = np.random.default_rng(seed).integers(rounds, size=(_RESAMPLES, rounds))
+    logs = np.array([log_ratio(draw) for draw in draws])
+    estimate = log_ratio(np.arange(rounds))
+    low, high = np.quantile(logs, [0.025, 0.975])
+    p_value = min(1.0, 2 * min(float((logs <= 0).mean()), float((logs >= 0).mean())))
+    ratio, low, high = np.exp([estimate, min(low, estimate), max(high, estimate)]).tolist()
+    return Ratio(ratio, low, high, p_value, rounds)
 
 
 def _signed_rank(logs: np.ndarray, rng: np.random.Generator) -> float:

@@ -30,8 +30,9 @@ select
         when r.run_id is null or b.p95_noise is null or b.p95_ratio::double > 1.5 then 'fair' else 'good'
     end as tone,
     coalesce(format(
-        'p95 {:.2f}x with the live view, {:.2f}x while everything is synced without a pause',
-        l.p95_ratio::double, b.p95_ratio::double
+        'p95 {:.2f}x{} with the live view, {:.2f}x{} while everything is synced without a pause',
+        l.p95_ratio::double, coalesce(format(' [{:.2f}, {:.2f}]', l.p95_low::double, l.p95_high::double), ''),
+        b.p95_ratio::double, coalesce(format(' [{:.2f}, {:.2f}]', b.p95_low::double, b.p95_high::double), '')
     ), 'too few transactions') || coalesce(format(', {:.2f}x beside a report ({})', r.p95_ratio::double, r.times), '') as headline,
     coalesce(
         format('A report: {}; beside it, p95 {:.2f} ×.', r.times, r.p95_ratio::double),
