@@ -64,7 +64,7 @@ def compare_pooled(
 
     ``log_ratio`` takes the numbers of rounds, some more than once, and gives the log of the ratio
     of the percentiles of what these hold. The interval is the percentile bootstrap's over rounds,
-    the p value twice the smaller share of resamples on either side of "equal" (Efron and Tibshirani,
+    the p value twice the smaller share of resamples on either side of 1 (Efron and Tibshirani,
     1993, chapters 13 and 16). Raises ValueError for fewer than 6 rounds.
     """
     if rounds < FEWEST:
