@@ -19,7 +19,6 @@ from oltp_lab.warehouse.tables import MIRRORED, Description, TableSpec, describe
 
 _COMMON: dict[str, Any] = {
     "group_name": "warehouse",
-    "kinds": {"duckdb", "postgres"},
     "owners": ["team:oltp_lab"],
 }
 
@@ -75,6 +74,7 @@ def _load_keys() -> list[dg.AssetKey]:
             deps=[table_key(table.schema, table.name), *_load_keys()],
             description=f"{table.label} as of one snapshot of the OLTP database.",
             code_version=sql.content_hash("warehouse/staging"),
+            kinds={"duckdb", "postgres"},
             freshness_policy=_policy(table),
             **_COMMON,
         )
@@ -154,6 +154,7 @@ class MartsConfig(dg.Config):
             deps=[dg.AssetKey(["staging", source]) for source in mart.sources],
             description=mart.description,
             code_version=sql.content_hash(mart.file),
+            kinds={"duckdb"},
             freshness_policy=_policy(mart),
             **_COMMON,
         )

@@ -61,19 +61,18 @@ from freshness_points();
 
 -- name: table_each_way_of_having_fresh_figures
 select
-    told as "way", interval as "when", behind_s as "behind, s", behind_most_s as "at most, s",
-    propagation_p95_s as "p95 to get there, s", p50_ms::double as "p50, ms", p95_ms::double as "p95, ms", p95_ratio::double as "p95, ×",
-    p95_low::double as "from", p95_high::double as "to", coalesce(p95_verdict::varchar, '') as "verdict",
-    100 * core_share as "of a core, %", if(reckoned, 'reckoned', 'measured') as "how"
+    told as "way", interval || if(reckoned, ', reckoned', '') as "when", behind_s as "behind, s", behind_most_s as "at most, s",
+    p95_ms::double as "p95, ms", p95_ratio::double as "×",
+    coalesce(format('{:.2f} to {:.2f}', p95_low::double, p95_high::double), '') as "95 % of it",
+    coalesce(p95_verdict::varchar, '') as "verdict", 100 * core_share as "of a core, %"
 from freshness_ways()
 order by told, every_s;
 
 -- name: table_one_piece_of_work_of_each
 select
-    told as "way", piece_p50_s as "p50, s", piece_p95_s as "p95, s", rows_a_piece as "rows",
-    process_cpu_s::double as "CPU of its process, s", process_memory_mb::double as "memory, MB",
-    server_s::double as "in the server, s", blocks::double as "blocks", wal_bytes::double as "WAL, bytes",
-    mart_s::double as "the same on the mart, s"
+    told as "way", piece_p50_s as "p50, s", rows_a_piece as "rows", process_cpu_s::double as "CPU, s",
+    process_memory_mb::double as "MB", server_s::double as "server, s", blocks::double as "blocks",
+    wal_bytes::double / 1024 as "WAL, kB", mart_s::double as "on the mart, s"
 from freshness_ways()
 where not reckoned
 order by told;
