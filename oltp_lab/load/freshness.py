@@ -3,7 +3,7 @@
 One open loop runs all the time, at a rate below saturation. Beside it each way works for a stretch,
 and so do two that do nothing (A against A); their order changes with every turn. Transactions
 belong to the stretch that they were due in. Percentiles are of pooled transactions; an interval is
-that of the turns' ratios. What comes of it is reckoned in ``freshness_costs``.
+over turns. What comes of it is reckoned in ``freshness_costs``.
 """
 
 import threading

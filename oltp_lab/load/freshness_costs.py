@@ -1,7 +1,7 @@
 """What the ways of having fresh figures come to: described, and reckoned from what was measured.
 
-Percentiles are of pooled transactions; a ratio is to nothing beside, and its interval that of the
-turns' ratios. What an interval too long to be waited for costs is reckoned: in its share of the
+Percentiles are of pooled transactions; a ratio is to nothing beside, and its interval is over
+turns. What an interval too long to be waited for costs is reckoned: in its share of the
 time with a piece of work under way latencies are as measured, else as with nothing beside.
 """
 
@@ -201,7 +201,8 @@ def _latency(
         row[f"{name}_ms"] = samples.quantile(way, share, name)
     nothing = {name: samples.quantile(NOTHING, 1.0, name) for name in same}
     for name, alike in same.items():
-        effect = None if way == NOTHING else samples.ratio(way, share, name)
+        known = {NOTHING: None, AGAIN: alike}
+        effect = known[way] if way in known else samples.ratio(way, share, name)
         row[f"{name}_ratio"] = effect.ratio if effect else _over(row[f"{name}_ms"], nothing[name])
         row |= {f"{name}_low": effect and effect.low, f"{name}_high": effect and effect.high}
         row[f"{name}_noise"] = math.expm1(noise(alike)) if alike else None
