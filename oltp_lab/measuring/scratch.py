@@ -48,6 +48,7 @@ def made(database: Database, *, tenants: int, targets: int) -> Iterator[psycopg.
         finally:
             with suppress(psycopg.OperationalError):  # the next run drops what a dead server kept
                 maker.execute(queries["drop"])
+                maker.execute(queries["unlock"])  # a session ends some time after it was closed
 
 
 def make_campaigns(database: Database, run_id: str) -> None:

@@ -5,6 +5,9 @@
 -- name: lock
 select pg_try_advisory_lock(hashtext('scratch_load'));
 
+-- name: unlock
+select pg_advisory_unlock(hashtext('scratch_load'));
+
 -- name: drop
 drop schema if exists scratch_load cascade;
 
