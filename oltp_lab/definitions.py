@@ -12,6 +12,8 @@ from oltp_lab.isolation.attacks.checks import checks as isolation_checks
 from oltp_lab.isolation.resource import IsolationSubject
 from oltp_lab.load.assets import assets as load_assets
 from oltp_lab.load.checks import checks as load_checks
+from oltp_lab.neighbours.assets import assets as neighbours_assets
+from oltp_lab.neighbours.assets import checks as neighbours_checks
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
 from oltp_lab.sample_data.assets import assets as sample_data_assets
 from oltp_lab.sample_data.checks import checks as sample_data_checks
@@ -30,6 +32,7 @@ default_assets = [
     *sample_data_assets,
     *isolation_assets,
     *load_assets,
+    *neighbours_assets,
     *warehouse_assets,
     *loss_oracle_assets,
     *export_assets,
@@ -39,6 +42,7 @@ default_checks = [
     *sample_data_checks,
     *isolation_checks,
     *load_checks,
+    *neighbours_checks,
     *warehouse_checks,
     *findings_checks,
 ]
@@ -72,6 +76,11 @@ def default_jobs() -> list[Any]:
             description="Proofs of the isolation of tenants.",
         ),
         dg.define_asset_job("load", groups("load"), description="The load runs."),
+        dg.define_asset_job(
+            "neighbours",
+            groups("neighbours"),
+            description="Content, notifications, DNS, payments: each over its own protocol.",
+        ),
         dg.define_asset_job(
             BATCH,
             dg.AssetSelection.key_prefixes("staging", "marts"),

@@ -1,0 +1,52 @@
+"""The schema of a neighbouring database: one folder's files, all or nothing, when they changed."""
+
+import psycopg
+from psycopg import sql as pg
+
+from oltp_lab import sql
+from oltp_lab.errors import LabError
+from oltp_lab.servers import Database, credentials
+
+_PREPARATION = ("schema/session.sql", "schema/roles.sql", "schema/reset.sql")
+_QUERIES = "neighbours/queries.sql"
+
+
+def ensure(database: Database, folder: str) -> bool:
+    """Build the database from ``sql/FOLDER/*.sql``, as lab_owner; returns whether it had to be.
+
+    What it held is gone when the files are others than it was built from.
+    Raises LabError when a role of the lab's name belongs to somebody else, or when another session
+    keeps the old tables locked.
+    """
+    files = sql.files(folder)
+    wanted = sql.content_hash(*_PREPARATION, *files)
+    queries = sql.queries(_QUERIES)
+    with database.connect() as connection:
+        connection.execute(queries["serialize_builds"])
+        installed = connection.execute(queries["installed_hash"]).fetchone()
+        if built := installed != (wanted,):
+            _rebuild(connection, files)
+            connection.execute(pg.SQL(queries["note_hash"]).format(pg.Literal(wanted)))
+        if not database.server.embedded:  # whose private socket trusts
+            credentials.give(connection, database.server.settings.credentials)
+    return built
+
+
+def _rebuild(connection: psycopg.Connection, files: list[str]) -> None:
+    try:
+        for file in _PREPARATION:
+            connection.execute(sql.read(file))
+        connection.execute("set local role lab_owner")
+        for file in files:
+            connection.execute(sql.read(file))
+        connection.execute("reset role")
+    except psycopg.errors.DuplicateObject as error:
+        raise LabError(
+            f"{error.diag.message_primary}: rename it, "
+            "or set OLTP_LAB_NEIGHBOURS_URL to another server"
+        ) from None
+    except psycopg.errors.LockNotAvailable:
+        raise LabError(
+            f"another session keeps tables of {connection.info.dbname} locked, so that they cannot "
+            "be rebuilt: end that session (see pg_stat_activity) and run again"
+        ) from None
