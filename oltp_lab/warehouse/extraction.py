@@ -141,6 +141,7 @@ def _read_in_full(connection: duckdb.DuckDBPyConnection, description: Descriptio
     """Replace the table; DuckDB scans the attached one in parallel and spills what is too much."""
     staging = description.table.staging
     attached = Identifier("oltp", description.table.schema, description.table.name)
+    _run(connection, "make_anew", staging=staging, definitions=description.definitions)
     columns = description.casts
     rows = _run(connection, "read_in_full", staging=staging, columns=columns, table=attached)
     on_table, on_column = (

@@ -143,6 +143,22 @@ class Description:
         return SQL(", ").join(Identifier(column.name) for column in self.columns)
 
     @property
+    def definitions(self) -> Composable:
+        """The columns' names and types, and how ids in the key are compressed.
+
+        Every delta looks its keys up by a scan, and the bit packing that DuckDB chooses where the
+        tenants' rows are mixed takes 20 times as long to read.
+        """
+        *others, row_id = self.table.key
+        ways = {row_id: SQL("uncompressed"), **dict.fromkeys(others, SQL("rle"))}
+        parts: list[Composable] = []
+        for column in self.columns:
+            parts.append(SQL("{} {}").format(Identifier(column.name), SQL(column.warehouse)))
+            if column.name in ways and column.warehouse == "uuid":
+                parts[-1] += SQL(" using compression {}").format(ways[column.name])
+        return SQL(", ").join(parts)
+
+    @property
     def casts(self) -> Composable:
         """The columns as the warehouse keeps them, comma-separated."""
         return SQL(", ").join(column.cast for column in self.columns)

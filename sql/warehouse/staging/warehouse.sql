@@ -25,8 +25,11 @@ select server, incarnation, snapshot, description, taken_at from staging.waterma
 insert or replace into staging.watermarks (table_name, server, incarnation, snapshot, description, taken_at)
 select unnest(?::varchar[]), ?, ?, ?, unnest(?::varchar[]), ?;
 
+-- name: make_anew
+create or replace table {staging} ({definitions});
+
 -- name: read_in_full
-create or replace table {staging} as select {columns} from {table};
+insert into {staging} select {columns} from {table};
 
 -- name: comment_on_table
 comment on table {staging} is {comment};
