@@ -1,11 +1,10 @@
 """The schema of a neighbouring database: one folder's files, all or nothing, when they changed."""
 
-import psycopg
 from psycopg import sql as pg
 
 from oltp_lab import sql
-from oltp_lab.errors import LabError
 from oltp_lab.servers import Database, credentials
+from oltp_lab.servers.rebuilding import rebuilding
 
 _PREPARATION = ("schema/session.sql", "schema/roles.sql", "schema/reset.sql")
 _QUERIES = "neighbours/queries.sql"
@@ -25,28 +24,10 @@ def ensure(database: Database, folder: str) -> bool:
         connection.execute(queries["serialize_builds"])
         installed = connection.execute(queries["installed_hash"]).fetchone()
         if built := installed != (wanted,):
-            _rebuild(connection, files)
+            with rebuilding(connection, _PREPARATION, "OLTP_LAB_NEIGHBOURS_URL"):
+                for file in files:
+                    connection.execute(sql.read(file))
             connection.execute(pg.SQL(queries["note_hash"]).format(pg.Literal(wanted)))
         if not database.server.embedded:  # whose private socket trusts
             credentials.give(connection, database.server.settings.credentials)
     return built
-
-
-def _rebuild(connection: psycopg.Connection, files: list[str]) -> None:
-    try:
-        for file in _PREPARATION:
-            connection.execute(sql.read(file))
-        connection.execute("set local role lab_owner")
-        for file in files:
-            connection.execute(sql.read(file))
-        connection.execute("reset role")
-    except psycopg.errors.DuplicateObject as error:
-        raise LabError(
-            f"{error.diag.message_primary}: rename it, "
-            "or set OLTP_LAB_NEIGHBOURS_URL to another server"
-        ) from None
-    except psycopg.errors.LockNotAvailable:
-        raise LabError(
-            f"another session keeps tables of {connection.info.dbname} locked, so that they cannot "
-            "be rebuilt: end that session (see pg_stat_activity) and run again"
-        ) from None

@@ -9,6 +9,7 @@ from psycopg import sql as pg
 from oltp_lab import catalog, sql
 from oltp_lab.errors import LabError
 from oltp_lab.servers import Database, credentials
+from oltp_lab.servers.rebuilding import rebuilding
 
 log = logging.getLogger(__name__)
 
@@ -68,26 +69,12 @@ def ensure(database: Database) -> Build:
 def _rebuild(connection: psycopg.Connection, wanted: str) -> None:
     """Replace what the lab built here before; the caller's transaction makes it all or nothing."""
     _create_extensions(connection)
-    try:
-        for file in PREPARATION:
-            connection.execute(sql.read(file))
-        connection.execute("set local role lab_owner")
+    with rebuilding(connection, PREPARATION, "OLTP_LAB_POSTGRES_URL"):
         for file in layers():
             connection.execute(sql.read(file))
         connection.execute(
             "insert into lab.builds (part, content_hash) values ('schema', %s)", [wanted]
         )
-        connection.execute("reset role")
-    except psycopg.errors.DuplicateObject as error:
-        raise LabError(
-            f"{error.diag.message_primary}: rename it, "
-            "or set OLTP_LAB_POSTGRES_URL to another server"
-        ) from None
-    except psycopg.errors.LockNotAvailable:
-        raise LabError(
-            f"another session keeps tables of {connection.info.dbname} locked, so that the schema "
-            "cannot be rebuilt: end that session (see pg_stat_activity) and run again"
-        ) from None
 
 
 def _create_extensions(connection: psycopg.Connection) -> None:
