@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dagster._serdes import ConfigurableClassData
 
 _VARIABLE = "DAGSTER_POSTGRES_URL"
+_KEPT = {"statement_timeout": 0, "pool_recycle": 300, "max_overflow": 20}
+"""One connection stays open; without a limit on statements, and not for ever."""
 
 
 class Storage(DagsterPostgresStorage):
@@ -34,7 +36,11 @@ class Storage(DagsterPostgresStorage):
         cls, inst_data: "ConfigurableClassData | None", config_value: Mapping[str, Any]
     ) -> DagsterPostgresStorage:
         """Raises LabError when a server or the home is not fit: the run does not begin."""
-        return DagsterPostgresStorage(_url(environment.load()), inst_data=inst_data)
+        storage = DagsterPostgresStorage(_url(environment.load()), inst_data=inst_data)
+        parts = storage.event_log_storage, storage.run_storage, storage.schedule_storage
+        for part in parts:  # or every event opens a connection of its own: four thousand a run
+            part.optimize_for_webserver(**_KEPT)
+        return storage
 
 
 class ComputeLogs(LocalComputeLogManager):
