@@ -16,9 +16,10 @@ import duckdb
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from oltp_lab import sql
+from oltp_lab.errors import LabError
 from oltp_lab.servers import Database
 from oltp_lab.warehouse import deltas, transactions
-from oltp_lab.warehouse.tables import READER, Description, TableSpec
+from oltp_lab.warehouse.tables import READER, Description, TableSpec, describe
 from oltp_lab.warehouse.transactions import Snapshot
 
 FULL, INCREMENT, NONE = "full", "increment", "none"
@@ -57,9 +58,27 @@ def sync(
 
     ``full_refresh`` reads all of them again as a whole, or those that it names. Rows and watermarks
     are committed together, all or nothing.
+    Raises LabError when a table was altered since it was described.
     """
     tables = [description.table for description in descriptions]
     anew = (tables if full_refresh else ()) if isinstance(full_refresh, bool) else full_refresh
+    try:
+        return _sync(connection, database, descriptions, anew)
+    except duckdb.Error:
+        pairs = zip(descriptions, describe(database, tables), strict=True)
+        if altered := [then.table.label for then, now in pairs if then != now]:
+            raise LabError(
+                f"{', '.join(altered)} was altered while the sync began: run it again"
+            ) from None
+        raise
+
+
+def _sync(
+    connection: duckdb.DuckDBPyConnection,
+    database: Database,
+    descriptions: Sequence[Description],
+    anew: Collection[TableSpec],
+) -> list[Synced]:
     with transactions.on_snapshot(connection, database) as taken:
         prepare(connection)
         synced = [

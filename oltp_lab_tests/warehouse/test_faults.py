@@ -10,7 +10,8 @@ from duckdb import DuckDBPyConnection
 from oltp_lab.errors import LabError
 from oltp_lab.resources.warehouse import Warehouse
 from oltp_lab.servers import Database, databases
-from oltp_lab.warehouse import marts
+from oltp_lab.warehouse import extraction, marts
+from oltp_lab.warehouse.tables import describe
 from oltp_lab_tests.warehouse.business import assert_equal, modes, stale, sync, watermarks
 
 ENLARGE = """
@@ -58,6 +59,21 @@ def test_a_mart_whose_column_vanished_or_was_retyped_is_named(
     assert_equal(connection, oltp)
     marts.refresh(connection)
     assert not any(stale(connection, mart) for mart in built)
+
+
+def test_a_table_that_is_altered_as_the_sync_begins(
+    oltp: Database, connection: DuckDBPyConnection
+) -> None:
+    sync(connection, oltp)
+    before = watermarks(connection)
+    described = describe(oltp)
+    change(oltp, "alter table campaigns.leads drop column last_name")
+    change(oltp, "update campaigns.leads set status = status")
+    with pytest.raises(LabError, match="leads was altered while the sync began"):
+        extraction.sync(connection, oltp, described)
+    assert watermarks(connection) == before
+    sync(connection, oltp)
+    assert_equal(connection, oltp)
 
 
 def test_a_restored_database_and_a_truncated_table_are_read_as_a_whole(
