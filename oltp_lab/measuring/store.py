@@ -8,11 +8,13 @@ import json
 import os
 import re
 import subprocess
+import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -169,11 +171,22 @@ def _missing(error: duckdb.Error, lacking: Mapping[str, str]) -> str | None:
 
 @contextmanager
 def duck() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of its own, in memory, closed at the end."""
-    with duckdb.connect(":memory:") as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.execute("set pandas_analyze_sample = 1000000000")  # look at every row
-        yield connection
+    """A DuckDB database of its own, in memory, gone at the end."""
+    own = f"own_{uuid.uuid4().hex}"
+    with _instance(os.getpid()).cursor() as connection:
+        connection.execute(f"attach ':memory:' as {own}; use {own}")
+        try:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute("set pandas_analyze_sample = 1000000000")  # look at every row
+            yield connection
+        finally:
+            connection.execute(f"use memory; detach {own}")
+
+
+@cache
+def _instance(_process: int) -> duckdb.DuckDBPyConnection:
+    """One for each process: starting it takes longer than most answers."""
+    return duckdb.connect(":memory:")
 
 
 def frame_of(answer: duckdb.DuckDBPyConnection | duckdb.DuckDBPyRelation) -> pd.DataFrame:
