@@ -61,8 +61,7 @@ from freshness_points();
 
 -- name: table_each_way_of_having_fresh_figures
 select
-    told as "way", interval || if(reckoned, ', reckoned', '') as "when", behind_s as "behind, s", behind_most_s as "at most, s",
-    p95_ms::double as "p95, ms", p95_ratio::double as "×",
+    told as "way", interval || if(reckoned, ', reckoned', '') as "when", behind_s as "behind, s", p95_ratio::double as "p95 ×",
     coalesce(format('{:.2f} to {:.2f}', p95_low::double, p95_high::double), '') as "95 % of it",
     coalesce(p95_verdict::varchar, '') as "verdict", 100 * core_share as "of a core, %"
 from freshness_ways()
