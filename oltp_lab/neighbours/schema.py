@@ -21,7 +21,7 @@ def ensure(database: Database, folder: str) -> bool:
     wanted = sql.content_hash(*_PREPARATION, *files)
     queries = sql.queries(_QUERIES)
     with database.connect() as connection:
-        connection.execute(queries["serialize_builds"])
+        connection.execute(sql.queries("schema/queries.sql")["serialize_builds"])
         installed = connection.execute(queries["installed_hash"]).fetchone()
         if built := installed != (wanted,):
             with rebuilding(connection, _PREPARATION, "OLTP_LAB_NEIGHBOURS_URL"):
