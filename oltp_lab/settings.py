@@ -18,7 +18,8 @@ class Settings:
 
     ``home`` holds all that the lab makes; the three URLs name servers that take the place of the
     embedded ones (``None``: embedded). ``warehouse_place`` is another file for the warehouse, or a
-    database of MotherDuck's, ``md:NAME``.
+    database of MotherDuck's, ``md:NAME``. ``stripe_api_key`` is a test account's (``None``: a
+    provider on the loopback interface), whose webhooks ``stripe_webhook_secret`` signs.
     """
 
     home: Path
@@ -28,6 +29,8 @@ class Settings:
     dagster_postgres_url: str | None = field(default=None, repr=False)
     warehouse_place: str | None = None
     has_motherduck_token: bool = False
+    stripe_api_key: str | None = field(default=None, repr=False)
+    stripe_webhook_secret: str | None = field(default=None, repr=False)
 
     @property
     def measurements(self) -> Path:
@@ -87,4 +90,6 @@ def load() -> Settings:
         dagster_postgres_url=os.environ.get("DAGSTER_POSTGRES_URL") or None,
         warehouse_place=os.environ.get("OLTP_LAB_WAREHOUSE") or None,
         has_motherduck_token=bool(os.environ.get("motherduck_token")),  # noqa: SIM112  its name
+        stripe_api_key=os.environ.get("STRIPE_API_KEY") or None,
+        stripe_webhook_secret=os.environ.get("STRIPE_WEBHOOK_SECRET") or None,
     )

@@ -102,7 +102,10 @@ declare
     s billing.subscriptions;
 begin
     for tenant_id, subscription_id in
-        select due.tenant_id, due.id from billing.subscriptions due where due.due_at <= at order by due.due_at
+        select due.tenant_id, due.id from billing.subscriptions due
+        where due.due_at <= at and not exists (  -- the provider renews those
+            select from billing.customers c where c.owner_tenant_id = due.tenant_id and c.mirrored_at is not null)
+        order by due.due_at
     loop
         exit when batch <= 0;
         select * into s from billing.subscriptions mine

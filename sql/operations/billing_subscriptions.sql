@@ -1,6 +1,20 @@
 -- The life of a subscription: begin, change, end. All of it under the lock of its row, taken
 -- first, so that money is counted by one session at a time.
 
+create function billing.require_billed_here(tenant uuid) returns void
+    language plpgsql stable
+    set search_path = pg_catalog
+as $$
+begin
+    if exists (select from billing.customers c where c.owner_tenant_id = tenant and c.mirrored_at is not null) then
+        raise exception 'tenant % is billed by the provider: ask it for the change', tenant
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+end
+$$;
+comment on function billing.require_billed_here(uuid) is
+    'lab_app: raises for a tenant whose subscription is a copy of the provider''s (billing.mirror).';
+
 create function billing.lock_subscription(tenant uuid) returns billing.subscriptions
     language plpgsql
     set search_path = pg_catalog
@@ -8,6 +22,7 @@ as $$
 declare
     s billing.subscriptions;
 begin
+    perform billing.require_billed_here(tenant);
     select * into s from billing.subscriptions live
     where live.tenant_id = tenant and live.ended_at is null for no key update;
     if not found then
@@ -109,6 +124,7 @@ declare
     offer record;
     trial_end timestamptz;
 begin
+    perform billing.require_billed_here(tenant);
     select p.key, p.amount_cents, product.trial_days into offer
     from billing.products product
     join billing.prices p on p.product_key = product.key
@@ -347,7 +363,7 @@ comment on function billing.set_payment_method(uuid, text, timestamptz) is
     'lab_app: changes what is charged; what is open is tried at once.';
 
 revoke execute on all functions in schema billing from public;
-grant execute on function billing.lock_subscription(uuid), billing.note_change(uuid, uuid, text, timestamptz),
+grant execute on function billing.require_billed_here(uuid), billing.lock_subscription(uuid), billing.note_change(uuid, uuid, text, timestamptz),
     billing.move_subscription(uuid, uuid, text, timestamptz, text),
     billing.replace_items(uuid, uuid, billing.line[], timestamptz),
     billing.create_subscription(uuid, text, text, text, boolean, timestamptz),

@@ -36,6 +36,32 @@ $$;
 comment on function billing.receive_webhook(jsonb, timestamptz) is
     'lab_platform: keeps a verified event to be processed; false when it was there already.';
 
+create function billing.states_between(present text, wanted text) returns text[]
+    language plpgsql stable
+    set search_path = pg_catalog
+as $$
+declare
+    path text[];
+begin
+    with recursive walk (status, path) as (
+        select present, '{}'::text[]
+        union all
+        select t.to_status, walk.path || t.to_status
+        from walk
+        join lab.transitions t on t.table_name = 'billing.subscriptions' and t.from_status = walk.status
+        where t.to_status <> all (walk.path) and t.to_status <> present
+    )
+    select walk.path into path from walk where walk.status = wanted
+    order by cardinality(walk.path) limit 1;
+    if not found then
+        raise exception 'a subscription cannot go from % to %', present, wanted using errcode = 'check_violation';
+    end if;
+    return path;
+end
+$$;
+comment on function billing.states_between(text, text) is
+    'lab_platform: the states through which a subscription comes to another by the shortest way, that one included; raises when there is none.';
+
 create function billing.apply_subscription(tenant uuid, event billing.webhook_events, at timestamptz) returns text
     language plpgsql
     set search_path = pg_catalog
@@ -58,21 +84,7 @@ begin
         return 'stale';
     end if;
     if s.status <> told ->> 'status' then
-        -- Events may be missing: walk through the states between.
-        with recursive walk (status, path) as (
-            select s.status, '{}'::text[]
-            union all
-            select t.to_status, walk.path || t.to_status
-            from walk
-            join lab.transitions t on t.table_name = 'billing.subscriptions' and t.from_status = walk.status
-            where t.to_status <> all (walk.path) and t.to_status <> s.status
-        )
-        select walk.path into path from walk where walk.status = told ->> 'status'
-        order by cardinality(walk.path) limit 1;
-        if not found then
-            raise exception 'subscription % cannot go from % to %', s.id, s.status, told ->> 'status'
-                using errcode = 'check_violation';
-        end if;
+        path := billing.states_between(s.status, told ->> 'status');  -- events may be missing
         foreach step in array path loop
             perform billing.move_subscription(tenant, s.id, step, event.occurred_at, event.id);
         end loop;
@@ -124,6 +136,8 @@ declare
 begin
     for event in
         select * from billing.webhook_events e where e.status = 'pending' and e.retry_at <= at
+          and not exists (select from billing.customers c  -- whom billing.mirror is for
+                          where c.provider_id = e.payload #>> '{data,object,customer}' and c.mirrored_at is not null)
         order by e.occurred_at, e.id limit batch for update skip locked
     loop
         problem := null;
@@ -170,7 +184,7 @@ comment on function billing.retry_webhook(text, timestamptz) is
     'lab_platform: puts a failed event back among the pending ones; false when it is not failed.';
 
 revoke execute on all functions in schema billing from public;
-grant execute on function billing.link_customer(uuid, text), billing.receive_webhook(jsonb, timestamptz),
+grant execute on function billing.link_customer(uuid, text), billing.states_between(text, text), billing.receive_webhook(jsonb, timestamptz),
     billing.apply_subscription(uuid, billing.webhook_events, timestamptz),
     billing.apply_webhook(billing.webhook_events, uuid, timestamptz),
     billing.process_webhooks(integer, timestamptz), billing.retry_webhook(text, timestamptz) to lab_platform;

@@ -83,6 +83,7 @@ create table billing.customers (
     provider_id     text not null,
     owner_tenant_id uuid not null,
     created_at      timestamptz not null default now(),
+    mirrored_at     timestamptz,
     constraint customers_pkey primary key (provider_id),
     constraint customers_owner_key unique (owner_tenant_id)
 );
@@ -90,6 +91,7 @@ comment on table billing.customers is 'Whose customer at the payment provider is
 comment on column billing.customers.provider_id is 'The provider''s id, such as cus_123.';
 comment on column billing.customers.owner_tenant_id is 'The tenant; no foreign key from a platform table.';
 comment on column billing.customers.created_at is 'When the two were linked.';
+comment on column billing.customers.mirrored_at is 'When that was asked for which is here of what the provider bills the tenant (-infinity: never yet); null: the tenant is billed here, and the provider only charges.';
 
 create table billing.webhook_events (
     id              text not null,

@@ -1,0 +1,347 @@
+-- Tenants that the payment provider bills (Stripe Billing): what it holds of them is copied here, whole.
+-- An event of the provider's only says that something changed: who processes it asks for the present
+-- state of its customer, after the event came and outside of any transaction, and hands that over. So
+-- neither the order of events nor their number matters; only a state asked for earlier is refused.
+
+create function billing.mirror_customer(tenant uuid, customer text) returns void
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    perform billing.link_customer(tenant, customer);
+    update billing.customers c set mirrored_at = '-infinity'
+    where c.provider_id = customer and c.mirrored_at is null;
+end
+$$;
+comment on function billing.mirror_customer(uuid, text) is
+    'lab_platform: says which customer at the provider a tenant is, and that the provider bills it from now on.';
+
+create function billing.claim_mirrors(batch integer default 100, lease interval default '1 minute',
+        at timestamptz default now())
+    returns table (tenant uuid, customer text, event_ids text[], asked_at timestamptz)
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+#variable_conflict use_column
+begin
+    return query
+    with due as (
+        select e.id from billing.webhook_events e
+        left join billing.customers c on c.provider_id = billing.customer_of(e.payload)
+        where e.status = 'pending' and e.retry_at <= at and (c.provider_id is null or c.mirrored_at is not null)
+        order by e.retry_at limit batch for update of e skip locked
+    ), claimed as (
+        update billing.webhook_events e set retry_at = at + lease
+        from due where e.id = due.id
+        returning e.id, billing.customer_of(e.payload) as customer
+    )
+    select c.owner_tenant_id, claimed.customer, array_agg(claimed.id order by claimed.id), clock_timestamp()
+    from claimed left join billing.customers c on c.provider_id = claimed.customer
+    group by c.owner_tenant_id, claimed.customer;
+end
+$$;
+comment on function billing.claim_mirrors(integer, interval, timestamptz) is
+    'lab_platform: takes pending events, by the customer whose state is now to be asked for (tenant null: not known yet; customer null: nobody''s); who dies with them loses them when the lease ends. Any number of workers.';
+
+create function billing.customer_of(payload jsonb) returns text
+    language plpgsql stable
+    set search_path = pg_catalog
+as $$
+declare
+    told constant jsonb := payload #> '{data,object}';
+begin
+    return case when told ->> 'object' = 'customer' then told ->> 'id' else coalesce(told ->> 'customer', (
+        select c.provider_id from billing.payments p
+        join billing.customers c on c.owner_tenant_id = p.tenant_id
+        where p.provider_id = told ->> 'payment_intent'
+        limit 1)) end;
+end
+$$;
+comment on function billing.customer_of(jsonb) is
+    'lab_platform: the customer whom an event concerns; of a refund, by its payment; null: nobody.';
+
+create function billing.fail_mirror(event_ids text[], problem text, at timestamptz default now()) returns void
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    -- Again after 2, 4, 8, ... minutes, for three days.
+    update billing.webhook_events e
+    set status = case when e.attempts < 11 then 'pending' else 'failed' end, attempts = e.attempts + 1,
+        retry_at = at + interval '2 minutes' * (2 ^ e.attempts), outcome = problem
+    where e.id = any (event_ids) and e.status = 'pending';
+end
+$$;
+comment on function billing.fail_mirror(text[], text, timestamptz) is
+    'lab_platform: puts claimed events off, because the provider did not answer or its answer could not be taken over.';
+
+create function billing.provider_key(provider_id text) returns uuid
+    language sql immutable parallel safe
+begin atomic
+    select md5(provider_id)::uuid;
+end;
+comment on function billing.provider_key(text) is
+    'lab_platform: the key under which an object of the provider''s is kept here.';
+
+create function billing.mirror_item(tenant uuid, subscription uuid, price text, wanted integer, starts timestamptz)
+    returns uuid
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    item uuid;
+begin
+    select i.id into item from billing.subscription_items i
+    where i.tenant_id = tenant and i.subscription_id = subscription and i.price_key = price
+      and i.quantity = wanted and i.started_at <= starts and (i.ended_at is null or i.ended_at >= starts)
+    order by i.started_at desc limit 1;
+    if found then
+        return item;
+    end if;
+    item := billing.provider_key(subscription || price || wanted || starts);
+    -- Whether it lives is the state's to say: until then it counts as ended.
+    insert into billing.subscription_items (tenant_id, id, subscription_id, kind, product_key, price_key,
+        unit_amount_cents, quantity, started_at, ended_at)
+    select tenant, item, subscription, p.kind, p.key, c.key, c.amount_cents, wanted, starts, starts
+    from billing.prices c join billing.products p on p.key = c.product_key
+    where c.key = price
+    on conflict (tenant_id, id) do nothing;
+    if not found and not exists (select from billing.prices c where c.key = price) then
+        raise exception 'the provider sells at a price % that is not known here', price using errcode = 'no_data_found';
+    end if;
+    return item;
+end
+$$;
+comment on function billing.mirror_item(uuid, uuid, text, integer, timestamptz) is
+    'lab_platform: the item of a subscription that has so many at a price at a time; made, as ended, if there is none.';
+
+create function billing.mirror_subscription(tenant uuid, told jsonb) returns uuid
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    s billing.subscriptions;
+    subscription uuid;
+    item jsonb;
+    kept uuid[] := '{}';
+    added boolean := false;
+    path text[];
+    step text;
+    starts constant timestamptz := to_timestamp((told ->> 'created')::bigint);
+    changed constant timestamptz := to_timestamp((told ->> 'changed')::bigint);
+    plan text;
+begin
+    select p.key into plan from jsonb_array_elements(told -> 'items') i
+    join billing.prices c on c.key = i ->> 'price' join billing.products p on p.key = c.product_key and p.kind = 'plan';
+    if not found then
+        raise exception 'subscription % has no plan that is known here', told ->> 'id' using errcode = 'no_data_found';
+    end if;
+    select mine.* into s from billing.subscriptions mine
+    where mine.tenant_id = tenant and mine.provider_id = told ->> 'id' for no key update;
+    if not found then
+        insert into billing.subscriptions (tenant_id, id, status, plan_key, period, provider_id, started_at, anchor_at,
+            period_start, period_end, trial_ends_at, canceled_at, ended_at, as_of)
+        values (tenant, billing.provider_key(told ->> 'id'), told ->> 'status', plan, told ->> 'period', told ->> 'id', starts, starts,
+            to_timestamp((told ->> 'period_start')::bigint), to_timestamp((told ->> 'period_end')::bigint),
+            to_timestamp((told ->> 'trial_end')::bigint), to_timestamp((told ->> 'canceled_at')::bigint),
+            to_timestamp((told ->> 'ended_at')::bigint), changed)
+        returning * into s;
+        added := true;
+    end if;
+    subscription := s.id;
+    for item in select * from jsonb_array_elements(told -> 'items') loop
+        kept := kept || billing.mirror_item(tenant, subscription, item ->> 'price', (item ->> 'quantity')::integer,
+            to_timestamp((item ->> 'started')::bigint));
+    end loop;
+    update billing.subscription_items i set ended_at = greatest(changed, i.started_at)
+    where i.tenant_id = tenant and i.subscription_id = subscription and i.ended_at is null
+      and (i.id <> all (kept) or told ->> 'ended_at' is not null);
+    if told ->> 'ended_at' is null then
+        update billing.subscription_items i set ended_at = null
+        where i.tenant_id = tenant and i.id = any (kept) and i.ended_at is not null;
+    end if;
+    if s.status <> told ->> 'status' then
+        -- What lay between was not seen: walk through it.
+        path := billing.states_between(s.status, told ->> 'status');
+        foreach step in array path loop
+            update billing.subscriptions mine
+            set status = step, ended_at = case when step in ('canceled', 'incomplete_expired') then changed end
+            where mine.tenant_id = tenant and mine.id = subscription;
+        end loop;
+    end if;
+    update billing.subscriptions mine
+    set plan_key = plan, period = told ->> 'period', payment_method = told ->> 'payment_method',
+        period_start = to_timestamp((told ->> 'period_start')::bigint), period_end = to_timestamp((told ->> 'period_end')::bigint),
+        trial_ends_at = to_timestamp((told ->> 'trial_end')::bigint),
+        cancel_at_period_end = (told ->> 'cancel_at_period_end')::boolean,
+        canceled_at = to_timestamp((told ->> 'canceled_at')::bigint), ended_at = to_timestamp((told ->> 'ended_at')::bigint),
+        as_of = changed, as_of_event = null
+    where mine.tenant_id = tenant and mine.id = subscription
+      and (mine.status, mine.plan_key, mine.period, mine.payment_method, mine.period_end, mine.cancel_at_period_end, mine.ended_at)
+          is distinct from (s.status, plan, told ->> 'period', told ->> 'payment_method',
+              to_timestamp((told ->> 'period_end')::bigint), (told ->> 'cancel_at_period_end')::boolean,
+              to_timestamp((told ->> 'ended_at')::bigint));
+    if added or found or s.status <> told ->> 'status' then
+        perform billing.note_change(tenant, subscription, case when added then 'created' when s.status <> told ->> 'status' then 'status'
+            when s.plan_key <> plan then 'plan' when s.period_end < to_timestamp((told ->> 'period_end')::bigint) then 'renewed'
+            when not s.cancel_at_period_end and (told ->> 'cancel_at_period_end')::boolean then 'cancellation'
+            else 'add_on' end, changed);
+    end if;
+    return subscription;
+end
+$$;
+comment on function billing.mirror_subscription(uuid, jsonb) is
+    'lab_platform: copies the present state of a subscription: status, plan, add-ons, period; returns its key here.';
+
+create function billing.mirror_invoice(tenant uuid, told jsonb) returns void
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    invoice constant uuid := billing.provider_key(told ->> 'id');
+    closed constant timestamptz := to_timestamp((told ->> 'closed_at')::bigint);
+    subscription uuid;
+    line jsonb;
+    item uuid;
+    cents bigint;
+    starts timestamptz;
+    ends timestamptz;
+    known text;
+begin
+    select v.status into known from billing.invoices v where v.tenant_id = tenant and v.id = invoice;
+    if not found then
+        select s.id into strict subscription from billing.subscriptions s
+        where s.tenant_id = tenant and s.provider_id = told ->> 'subscription';
+        insert into billing.invoices (tenant_id, id, subscription_id, number, reason, status, total_cents, issued_at, closed_at, attempts)
+        select tenant, invoice, subscription, coalesce(max(v.number), 0) + 1, told ->> 'reason', told ->> 'status',
+               (told ->> 'amount_due')::bigint, to_timestamp((told ->> 'issued_at')::bigint), closed, (told ->> 'attempts')::integer
+        from billing.invoices v where v.tenant_id = tenant;
+        for line in select * from jsonb_array_elements(told -> 'lines') loop
+            starts := to_timestamp((line ->> 'start')::bigint);
+            ends := to_timestamp((line ->> 'end')::bigint);
+            cents := (line ->> 'amount')::bigint;
+            item := billing.mirror_item(tenant, subscription, line ->> 'price', (line ->> 'quantity')::integer, starts);
+            -- Of an item that was replaced before it was ever seen, the lines tell how long it was there.
+            update billing.subscription_items i
+            set ended_at = case when cents < 0 then least(i.ended_at, starts)
+                else greatest(i.ended_at, least(ends, (select s.ended_at from billing.subscriptions s
+                    where s.tenant_id = tenant and s.id = subscription))) end
+            where i.tenant_id = tenant and i.id = item and i.ended_at is not null;
+            insert into billing.invoice_lines (tenant_id, id, invoice_id, item_id, kind, amount_cents, period_start, period_end)
+            values (tenant, billing.provider_key(line ->> 'id'), invoice, item,
+                case when cents < 0 then 'credit' else 'charge' end, cents, starts, ends);
+        end loop;
+        -- Credit that was used up, or carried forward.
+        insert into billing.invoice_lines (tenant_id, id, invoice_id, kind, amount_cents)
+        select tenant, billing.provider_key('balance/' || (told ->> 'id')), invoice, 'balance', used.cents
+        from (select (told ->> 'amount_due')::bigint - (told ->> 'total')::bigint) as used (cents)
+        where used.cents <> 0;
+    else
+        update billing.invoices v
+        set status = told ->> 'status', closed_at = closed, attempts = (told ->> 'attempts')::integer, updated_at = now()
+        where v.tenant_id = tenant and v.id = invoice
+          and (v.status, v.attempts) is distinct from (told ->> 'status', (told ->> 'attempts')::integer);
+    end if;
+end
+$$;
+comment on function billing.mirror_invoice(uuid, jsonb) is
+    'lab_platform: copies an invoice with its lines, which never change, and its status, which does.';
+
+create function billing.mirror_payment(tenant uuid, told jsonb) returns void
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    payment constant uuid := billing.provider_key(told ->> 'id');
+    wanted constant text := told ->> 'status';
+    ended constant timestamptz := to_timestamp((told ->> 'ended_at')::bigint);
+    refund jsonb;
+begin
+    insert into billing.payments as p
+        (tenant_id, id, invoice_id, amount_cents, refunded_cents, status, provider_id, created_at, succeeded_at)
+    values (tenant, payment, billing.provider_key(told ->> 'invoice'), (told ->> 'amount')::bigint, (told ->> 'refunded')::bigint,
+        wanted, told ->> 'id', to_timestamp((told ->> 'created')::bigint), case wanted when 'succeeded' then ended end)
+    on conflict (tenant_id, id) do update
+        set status = excluded.status, succeeded_at = excluded.succeeded_at, refunded_cents = excluded.refunded_cents, updated_at = now()
+        where (p.status, p.refunded_cents) is distinct from (excluded.status, excluded.refunded_cents);
+    -- The provider tells of the last attempt alone: one that failed and one that did not are kept.
+    update billing.payment_attempts a
+    set status = wanted, failure_code = case wanted when 'failed' then told ->> 'failure' end, finished_at = ended
+    where a.tenant_id = tenant and a.payment_id = payment and a.status = 'pending' and wanted <> 'pending';
+    if not found then
+        insert into billing.payment_attempts
+            (tenant_id, id, payment_id, payment_method, status, failure_code, created_at, finished_at)
+        values (tenant, billing.provider_key((told ->> 'id') || '/' || wanted), payment, told ->> 'method', wanted,
+            case wanted when 'failed' then told ->> 'failure' end, to_timestamp((told ->> 'created')::bigint),
+            case when wanted <> 'pending' then ended end)
+        on conflict (tenant_id, id) do nothing;
+    end if;
+    for refund in select * from jsonb_array_elements(told -> 'refunds') loop
+        insert into billing.refunds as r
+            (tenant_id, id, payment_id, amount_cents, reason, status, provider_id, created_at, finished_at)
+        values (tenant, billing.provider_key(refund ->> 'id'), payment, (refund ->> 'amount')::bigint,
+            coalesce(refund ->> 'reason', ''), refund ->> 'status', refund ->> 'id', to_timestamp((refund ->> 'created')::bigint),
+            case when refund ->> 'status' <> 'pending' then to_timestamp((refund ->> 'created')::bigint) end)
+        on conflict (tenant_id, id) do update set status = excluded.status, finished_at = excluded.finished_at
+            where r.status <> excluded.status;
+    end loop;
+end
+$$;
+comment on function billing.mirror_payment(uuid, jsonb) is
+    'lab_platform: copies a payment, its last attempt and its refunds.';
+
+create function billing.mirror(customer text, told jsonb, asked_at timestamptz, event_ids text[] default '{}',
+        at timestamptz default now()) returns text
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    mine billing.customers;
+    part jsonb;
+    result text := 'stale';
+begin
+    select * into mine from billing.customers c where c.provider_id = customer and c.mirrored_at is not null for no key update;
+    if not found then
+        raise exception 'customer % is not known yet', customer using errcode = 'no_data_found';
+    end if;
+    if asked_at > mine.mirrored_at then
+        for part in select * from jsonb_array_elements(told -> 'subscriptions') s
+                    order by s ->> 'ended_at' is null, (s ->> 'created')::bigint, s ->> 'id' loop
+            perform billing.mirror_subscription(mine.owner_tenant_id, part);
+        end loop;
+        for part in select * from jsonb_array_elements(told -> 'invoices') v order by (v ->> 'issued_at')::bigint, v ->> 'id' loop
+            perform billing.mirror_invoice(mine.owner_tenant_id, part);
+        end loop;
+        for part in select * from jsonb_array_elements(told -> 'payments') loop
+            perform billing.mirror_payment(mine.owner_tenant_id, part);
+        end loop;
+        update billing.customers c set mirrored_at = mirror.asked_at where c.provider_id = customer;
+        result := 'applied';
+    end if;
+    update billing.webhook_events e
+    set status = 'processed', processed_at = at, outcome = result, owner_tenant_id = mine.owner_tenant_id
+    where e.id = any (event_ids) and e.status = 'pending';
+    return result;
+end
+$$;
+comment on function billing.mirror(text, jsonb, timestamptz, text[], timestamptz) is
+    'lab_platform: takes over what the provider holds of a customer, asked for at a time (billing.claim_mirrors), and ends the events that led to it: applied, or stale when what was asked for later is here already.';
+
+create function billing.ignore_webhooks(event_ids text[], at timestamptz default now()) returns void
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    update billing.webhook_events e set status = 'processed', processed_at = at, outcome = 'ignored'
+    where e.id = any (event_ids) and e.status = 'pending';
+end
+$$;
+comment on function billing.ignore_webhooks(text[], timestamptz) is
+    'lab_platform: ends events that concern no customer.';
+
+revoke execute on all functions in schema billing from public;
+grant execute on function billing.mirror_customer(uuid, text), billing.claim_mirrors(integer, interval, timestamptz),
+    billing.customer_of(jsonb), billing.fail_mirror(text[], text, timestamptz), billing.provider_key(text),
+    billing.mirror_item(uuid, uuid, text, integer, timestamptz), billing.mirror_subscription(uuid, jsonb),
+    billing.mirror_invoice(uuid, jsonb), billing.mirror_payment(uuid, jsonb),
+    billing.mirror(text, jsonb, timestamptz, text[], timestamptz), billing.ignore_webhooks(text[], timestamptz) to lab_platform;
