@@ -28,6 +28,7 @@ def _measured() -> Iterator[dg.AssetKey]:
     for mart in sql.files("warehouse/marts"):
         yield dg.AssetKey(["marts", PurePath(mart).stem])
     yield dg.AssetKey(["warehouse", "loss_oracle"])
+    yield dg.AssetKey(["neighbours", "payments"])
 
 
 @dg.asset(

@@ -2,5 +2,7 @@
 
 from typing import Any
 
-assets: list[Any] = []
+from oltp_lab.neighbours.payments.assets import assets as payments_assets
+
+assets: list[Any] = [*payments_assets]
 checks: list[Any] = []

@@ -1,9 +1,9 @@
 """What a provider of Stripe's shape keeps, and by which rules it bills: objects, clocks, events.
 
-Objects are dicts as Stripe's API version 2026-10 answers them, as far as the lab uses them. Money is
-cents, time is seconds. A line is prorated to the second and rounded by itself, half away from zero;
-a renewal's invoice is a draft for an hour; a charge that fails is tried again after 1, 3, 5 and 7
-days, then the subscription is unpaid; whose first charge fails expires after 23 hours.
+Objects are dicts as Stripe's API version 2026-10 answers them, as far as the lab uses them. Money
+is cents, time is seconds. A line is prorated to the second and rounded by itself, half away from
+zero; a renewal's invoice is a draft for an hour; a charge that fails is tried again after 1, 3, 5
+and 7 days, then the subscription is unpaid; whose first charge fails expires after 23 hours.
 """
 
 import copy

@@ -4,6 +4,7 @@ Nothing here knows a database. A state is what ``billing.mirror`` takes: a custo
 invoices and payments, in the lab's words.
 """
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,8 +72,14 @@ class Provider:
         return self.client.v1.test_helpers.test_clocks.create({"frozen_time": at}).id
 
     def advance(self, clock: str, at: int) -> None:
-        """Let its time pass."""
-        self.client.v1.test_helpers.test_clocks.advance(clock, {"frozen_time": at})
+        """Let its time pass. Raises LabError when that takes more than five minutes."""
+        clocks, deadline = self.client.v1.test_helpers.test_clocks, time.monotonic() + 300
+        moved = clocks.advance(clock, {"frozen_time": at})
+        while moved.status != "ready":
+            if time.monotonic() > deadline:
+                raise LabError("the provider's test clock does not come to its new time: try again")
+            time.sleep(1)
+            moved = clocks.retrieve(clock)
 
     def sign_up(
         self,

@@ -19,7 +19,10 @@ import stripe
 from oltp_lab import sql
 from oltp_lab.neighbours.payments.client import CARD, DECLINING_CARD
 from oltp_lab.neighbours.payments.provider import Faults
-from oltp_lab.neighbours.payments.world import World
+from oltp_lab.neighbours.payments.world import World, running
+from oltp_lab.schema import build
+from oltp_lab.servers import Database, databases
+from oltp_lab.settings import Settings
 
 START = int(datetime(2026, 1, 31, 10, tzinfo=UTC).timestamp())
 _DAY = 86400
@@ -194,6 +197,17 @@ class Outcome:
             {"what": what, "times": times, "seconds": self.seconds}
             for what, times in counted.items()
         ]
+
+
+def run(settings: Settings, beside: Database, extent: Extent, *, seed: int) -> Outcome:
+    """In a database of its own on the server of ``beside``, dropped afterwards.
+
+    With a test account's key the provider is Stripe, where three customers share a test clock.
+    """
+    with databases.temporary(beside) as database:
+        build.ensure(database)
+        with running(settings, database, extent.faults, seed=seed, real=True) as world:
+            return live(world, 3 if settings.stripe_api_key else extent.tenants)
 
 
 def live(world: World, tenants: int) -> Outcome:
