@@ -9,7 +9,7 @@ import tomllib
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -226,8 +226,7 @@ def live(world: World, tenants: int) -> Outcome:
                     named = {"tenant": a.tenant, "name": f"Tenant {a.number}"}
                     world.connection.execute(world.queries["new_tenant"], named)
             done = [pool.submit(courses[a.number % len(courses)][day], a) for a in acting]
-            while not all(d.done() for d in done):
-                time.sleep(_PAUSE_S)
+            while wait(done, _PAUSE_S).not_done:
                 world.process()
             for d in done:
                 d.result()

@@ -23,7 +23,7 @@ from oltp_lab.neighbours.payments.provider import Faults
 from oltp_lab.servers import Database
 from oltp_lab.settings import Settings
 
-_QUIET_S = 60.0
+_QUIET_S = 300.0
 
 
 def breaches(connection: psycopg.Connection) -> list[Any]:
@@ -80,7 +80,7 @@ class World:
         return processor.process(self.connection, self.provider.state, self.provider.tenant_of)
 
     def settle(self) -> None:
-        """Until every event has come and is worked off, or a minute has passed."""
+        """Until every event has come and is worked off, or five minutes have passed."""
         deadline = time.monotonic() + _QUIET_S
         if not self.deliveries:
             receiver.store(self.connection, [json.dumps(e) for e in self.provider.events()])

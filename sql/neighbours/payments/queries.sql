@@ -111,3 +111,7 @@ with told as (
 select rule, count(*) filter (where (held.status, held.ends) is distinct from (last.status, last.ends)) as diverged
 from last join held using (id)
 group by rule order by rule;
+
+-- name: bare_insert
+-- What a benchmark of the receiver compares with.
+insert into billing.webhook_events (id, type, payload, occurred_at) values (%s, 'bare', %s, now());
