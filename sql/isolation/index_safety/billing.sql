@@ -30,6 +30,9 @@ select billing.consume_limit(lab.current_tenant(), 'campaigns', 1000000000, now(
 -- name: release_limit
 select billing.release_limit(lab.current_tenant(), 'campaigns', 1, now());
 
+-- name: require_billed_here
+select billing.require_billed_here(lab.current_tenant());
+
 -- name: lock_subscription
 select billing.lock_subscription(lab.current_tenant());
 
