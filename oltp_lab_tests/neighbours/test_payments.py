@@ -355,25 +355,25 @@ def test_secrets_are_nowhere(
 ) -> None:
     running, outcome = lived
     place = (running.deliveries or "").removesuffix("/deliveries")
-    wrong = Provider.connect("sk_test_not_this_one_5f3a", place)
+    wrong = Provider.connect("sk_test_not_this_one_zqxw", place)
     told = [repr(running), repr(wrong), repr(outcome), json.dumps(outcome.rows())]
     with pytest.raises(stripe.AuthenticationError) as caught:
         wrong.client.v1.customers.create({})
     told += traceback.format_exception(caught.value)
     with pytest.raises(LabError) as refused:
-        Provider.connect("sk_live_5f3a_secret")
+        Provider.connect("sk_live_zqxw_secret")
     told += traceback.format_exception(refused.value)
     commands = (p.read_bytes().decode() for p in Path("/proc").glob("[0-9]*/cmdline") if _ours(p))
     told += [*commands, *capfd.readouterr()]
     from dataclasses import replace
 
     known = replace(
-        settings, stripe_api_key="sk_test_5f3a_ours", stripe_webhook_secret="whsec_ours"
+        settings, stripe_api_key="sk_test_zqxw_ours", stripe_webhook_secret="whsec_ours"
     )
     told += [repr(known)]
     events = running.connection.execute("select payload::text from billing.webhook_events")
     told += [text for (text,) in events]
-    secrets = (running.secret, "sk_test_not_this_one", "5f3a", "whsec_ours")
+    secrets = (running.secret, "sk_test_not_this_one", "zqxw", "whsec_ours")
     assert [s for s in secrets for text in told if s in text] == []
 
 
