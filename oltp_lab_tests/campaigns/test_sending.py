@@ -283,8 +283,8 @@ def test_a_harmful_campaign_pauses_itself(
     )
     assert (row["status"], row["pause_reason"]) == ("paused", reason)
     told = world.value(
-        "select count(*) from integration.notifications where tenant_id = %s"
-        " and kind = 'campaign.auto_paused' and channel = 'in_app'",
+        "select count(*) from integration.outbox where tenant_id = %s"
+        " and topic = 'campaign.auto_paused'",
         running.tenant,
     )
     assert told == 1

@@ -51,7 +51,8 @@ def test_a_campaign_goes_only_where_it_may(world: Outreach, before: str, after: 
             "select topic, payload ->> 'from' as source from integration.outbox"
             " where tenant_id = %s", tenant,
         )  # fmt: skip
-        assert told == [{"topic": f"campaign.{after}", "source": before}]
+        named = {"running": "resumed" if before == "paused" else "started"}.get(after, after)
+        assert told == [{"topic": f"campaign.{named}", "source": before}]
         return
     expected = (
         f"campaign {campaign} is {before} already" if before == after

@@ -23,6 +23,7 @@ ALLOWED = {
     ("pending", "failed"),
     ("failed", "delivered"),
     ("failed", "dead"),
+    ("pending", "dead"),
     ("dead", "pending"),
     ("delivered", "read"),
 }

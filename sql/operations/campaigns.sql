@@ -23,12 +23,10 @@ begin
         finished_at = case when wanted in ('finished', 'cancelled') then at end,
         updated_at = at
     where c.tenant_id = tenant and c.id = campaign;
-    insert into integration.outbox (tenant_id, topic, payload, created_at)
-    values (tenant, 'campaign.' || wanted, jsonb_build_object('campaign_id', campaign, 'from', current, 'reason', reason), at);
 end
 $$;
 comment on function campaigns.set_status(uuid, uuid, text, timestamptz, text) is
-    'lab_app: moves a campaign to another status and tells the outbox; raises when lab.transitions does not allow it.';
+    'lab_app: moves a campaign to another status, of which the outbox is told; raises when lab.transitions does not allow it.';
 
 create function campaigns.schedule_campaign(tenant uuid, campaign uuid, start_at timestamptz, at timestamptz default now())
     returns void

@@ -100,13 +100,11 @@ begin
         return false;
     end if;
     perform campaigns.pause_campaign(tenant, campaign, reason, at);
-    perform integration.notify(tenant, 'campaign.auto_paused',
-        jsonb_build_object('campaign_id', campaign, 'reason', reason), null, 'campaign.auto_paused ' || campaign || ' ' || at, at);
     return true;
 end
 $$;
 comment on function campaigns.pause_if_harmful(uuid, uuid, timestamptz) is
-    'lab_platform: pauses a running campaign of 50 sends or more at 8 % bounces or 1.5 % complaints, and notifies; returns whether it did.';
+    'lab_platform: pauses a running campaign of 50 sends or more at 8 % bounces or 1.5 % complaints, of which the outbox is told; returns whether it did.';
 
 create function campaigns.record_event(
     tenant uuid, campaign uuid, lead uuid, step uuid, event_kind text, at timestamptz default now(), automatic boolean default false

@@ -1,5 +1,25 @@
 -- Notifications: who is told what, and whether it arrived.
 
+-- No search_path setting: it would keep the query from being planned into its caller's.
+create function integration.audience(tenant uuid, kind text, recipient uuid default null)
+    returns table (user_id uuid, channel text)
+    language sql stable
+begin atomic
+    select m.user_id, c.channel
+    from integration.notification_kinds k
+    cross join unnest('{in_app,email,webhook}'::text[]) as c (channel)
+    join users.tenant_users m
+        on m.tenant_id = tenant and m.deleted is null
+       and (m.user_id = recipient or (recipient is null and m.roles && '{owner,admin}'))
+    left join integration.notification_preferences p
+        on p.tenant_id = tenant and p.user_id = m.user_id and p.kind = k.key and p.channel = c.channel
+    where k.key = audience.kind
+      and coalesce(p.enabled, c.channel = any (k.default_channels))
+      and configuration.policy_allows(tenant, 'notification_channels', c.channel);
+end;
+comment on function integration.audience(uuid, text, uuid) is
+    'lab_app: who hears of a kind of notification, and where: a member (null: every owner and admin) on each channel that they want and policy allows.';
+
 create function integration.notify(
     tenant uuid, kind text, payload jsonb default '{}', recipient uuid default null,
     dedupe_key text default null, at timestamptz default now()
@@ -16,21 +36,12 @@ begin
     end if;
     insert into integration.notifications
         (tenant_id, user_id, kind, channel, payload, dedupe_key, status, next_attempt_at, created_at, delivered_at)
-    select tenant, m.user_id, k.key, c.channel, notify.payload, notify.dedupe_key,
-           case c.channel when 'in_app' then 'delivered' else 'pending' end,
-           case when c.channel <> 'in_app' then at end,
+    select tenant, a.user_id, notify.kind, a.channel, notify.payload, notify.dedupe_key,
+           case a.channel when 'in_app' then 'delivered' else 'pending' end,
+           case when a.channel <> 'in_app' then at end,
            at,
-           case c.channel when 'in_app' then at end
-    from integration.notification_kinds k
-    cross join unnest('{in_app,email,webhook}'::text[]) as c (channel)
-    join users.tenant_users m
-        on m.tenant_id = tenant and m.deleted is null
-       and (m.user_id = recipient or (recipient is null and m.roles && '{owner,admin}'))
-    left join integration.notification_preferences p
-        on p.tenant_id = tenant and p.user_id = m.user_id and p.kind = k.key and p.channel = c.channel
-    where k.key = notify.kind
-      and coalesce(p.enabled, c.channel = any (k.default_channels))
-      and configuration.policy_allows(tenant, 'notification_channels', c.channel)
+           case a.channel when 'in_app' then at end
+    from integration.audience(tenant, notify.kind, recipient) as a
     on conflict on constraint notifications_once_key do nothing;
     get diagnostics written = row_count;
     return written;
@@ -97,8 +108,9 @@ $$;
 comment on function integration.mark_delivered(uuid, uuid, timestamptz) is
     'lab_platform: a notification arrived; false when that was known already.';
 
-create function integration.mark_failed(tenant uuid, notification uuid, reason text, at timestamptz default now())
-    returns text
+create function integration.mark_failed(
+    tenant uuid, notification uuid, reason text, at timestamptz default now(), for_good boolean default false
+) returns text
     language plpgsql
     set search_path = pg_catalog
 as $$
@@ -115,7 +127,9 @@ begin
         return held.status;
     end if;
     -- from dead there is no way to failed, which the state machine says
-    outcome := case when held.attempts < attempts_allowed or held.status = 'dead' then 'failed' else 'dead' end;
+    outcome := case when held.status = 'dead' then 'failed'
+                    when for_good or held.attempts >= attempts_allowed then 'dead'
+                    else 'failed' end;
     update integration.notifications n
     set status = outcome,
         attempts = held.attempts,
@@ -125,8 +139,8 @@ begin
     return outcome;
 end
 $$;
-comment on function integration.mark_failed(uuid, uuid, text, timestamptz) is
-    'lab_platform: an attempt failed; returns failed (to be tried again), dead (given up), or delivered or read when it had arrived.';
+comment on function integration.mark_failed(uuid, uuid, text, timestamptz, boolean) is
+    'lab_platform: an attempt failed, perhaps for good; returns failed (to be tried again), dead (given up), or delivered or read when it had arrived.';
 
 create function integration.retry_notification(tenant uuid, notification uuid, at timestamptz default now())
     returns void
@@ -207,6 +221,7 @@ comment on function integration.set_notification_preference(uuid, uuid, text, te
 
 revoke execute on all functions in schema integration from public;
 grant execute on function
+    integration.audience(uuid, text, uuid),
     integration.notify(uuid, text, jsonb, uuid, text, timestamptz)
     to lab_app, lab_platform;
 grant execute on function
@@ -217,6 +232,6 @@ grant execute on function
 grant execute on function
     integration.claim_notifications(integer, integer, interval, timestamptz),
     integration.mark_delivered(uuid, uuid, timestamptz),
-    integration.mark_failed(uuid, uuid, text, timestamptz),
+    integration.mark_failed(uuid, uuid, text, timestamptz, boolean),
     integration.retry_notification(uuid, uuid, timestamptz)
     to lab_platform;

@@ -86,6 +86,16 @@ select tenant_id, pg_temp.key(at, h), user_id, kind, channel, jsonb_build_object
 from outcomes
 order by at, rank, what;
 
+-- What a week's digest tells of again: what its reader was told of on the page in the week before.
+insert into integration.digest_items (tenant_id, user_id, event_id, digest_id, kind, created_at)
+select d.tenant_id, d.user_id, n.id, d.id, n.kind, n.created_at
+from integration.notifications as d
+join integration.notifications as n
+    on n.tenant_id = d.tenant_id and n.user_id = d.user_id and n.channel = 'in_app'
+   and n.created_at < d.created_at and n.created_at >= d.created_at - interval '7 days'
+where d.kind = 'digest' and d.channel = 'email'
+order by d.created_at, n.created_at, n.id;
+
 -- What the relay has not come to yet: the campaigns that began or ended last.
 insert into integration.outbox (tenant_id, id, topic, payload, created_at)
 select tenant_id, pg_temp.key(at, pg_temp.draw('outbox', n, seed)), kind, jsonb_build_object('campaign_id', id),

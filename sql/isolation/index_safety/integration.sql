@@ -1,5 +1,8 @@
 -- Operations of integration, for a user of the tenant.
 
+-- name: audience
+select a.* from integration.audience(lab.current_tenant(), 'campaign.started', null) a;
+
 -- name: notify
 select integration.notify(lab.current_tenant(), 'campaign.started', '{}', null, null, now());
 

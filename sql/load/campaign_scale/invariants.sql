@@ -66,7 +66,7 @@ join scratch_load.witnessed w on w.id = e.campaign_id
 cross join lateral (
     select coalesce(min(o.created_at), 'infinity') as at
     from integration.outbox o
-    where o.tenant_id = c.tenant_id and o.topic = 'campaign.running' and o.created_at > w.since
+    where o.tenant_id = c.tenant_id and o.topic in ('campaign.started', 'campaign.resumed') and o.created_at > w.since
         and o.payload ->> 'campaign_id' = w.id::text
 ) as started
 where w.what = 'paused' and x.outcome in ('sent', 'passed') and x.began > w.seen_at and x.ended < started.at;

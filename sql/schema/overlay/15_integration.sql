@@ -5,6 +5,8 @@ insert into lab.transitions (table_name, from_status, to_status) values
     ('integration.notifications', 'pending', 'failed'),
     ('integration.notifications', 'failed', 'delivered'),
     ('integration.notifications', 'failed', 'dead'),
+    -- what is refused for good is not tried again
+    ('integration.notifications', 'pending', 'dead'),
     -- an operator tries again what was given up
     ('integration.notifications', 'dead', 'pending'),
     ('integration.notifications', 'delivered', 'read');
@@ -21,6 +23,7 @@ insert into integration.notification_kinds (key, default_channels, description) 
     ('account.unhealthy', '{in_app,email}', 'An email account stopped sending.'),
     ('billing.payment_failed', '{in_app,email}', 'A payment was refused.'),
     ('billing.trial_ending', '{in_app,email}', 'A trial is about to end.'),
+    ('billing.limit_near', '{in_app}', 'Most of a limit of the plan is used.'),
     ('billing.limit_reached', '{in_app,email}', 'A limit of the plan is used up.'),
     ('member.joined', '{in_app}', 'Somebody accepted an invitation.'),
-    ('digest', '{email}', 'The summary of a day or week.');
+    ('digest', '{email}', 'The summary of a day or week, or of what would have been too many mails.');

@@ -13,3 +13,5 @@ grant select, insert, update, delete
     on integration.notifications, integration.notification_preferences, integration.outbox to lab_platform;
 grant select on integration.notifications, integration.notification_preferences to lab_analytics;
 grant select, insert, update on integration.purge_receipts to lab_platform;
+grant select, insert, update, delete on integration.digest_items to lab_platform;
+grant select on integration.digest_items to lab_app, lab_analytics;
