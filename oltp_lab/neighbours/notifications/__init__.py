@@ -1,0 +1,1 @@
+"""Notifications: from the outbox through a relay and the queue to whom they concern."""

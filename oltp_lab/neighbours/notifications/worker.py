@@ -1,0 +1,281 @@
+"""The worker: PgQueuer's jobs, which tell users of events and deliver what they are told by mail.
+
+Each job is done at least once, so each step may be repeated: an event is told once by its key, a
+mail keeps its Message-ID. ``python -m oltp_lab.neighbours.notifications.worker`` runs it.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import click
+import psycopg
+from pgqueuer import PgQueuer
+from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
+from pgqueuer.domain.errors import RetryRequested
+from pgqueuer.models import Job
+from psycopg.types.json import Jsonb
+
+from oltp_lab import servers, settings, sql
+from oltp_lab.neighbours import services
+from oltp_lab.neighbours.notifications import kill
+from oltp_lab.neighbours.notifications.batches import Batches
+from oltp_lab.neighbours.notifications.kill import Point
+from oltp_lab.neighbours.notifications.post import Mail, Post, Refusal
+from oltp_lab.servers import Database
+
+SCHEMA = "queue"
+POSTMEN = 3
+"""Connections to the mail server, each with a session of its own."""
+MOST_EVENTS, MOST_MAILS = 200, 50
+_SENDABLE = {"pending", "failed"}
+_AGAIN = timedelta(seconds=1)
+_JITTER = 0.25
+"""So much longer, at most, than the back-off: or all that failed together would come together."""
+
+_QUERIES = sql.queries("neighbours/notifications/worker.sql")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How many mails a user gets in a ``period`` before a digest; back-off is times ``pace``."""
+
+    burst: int = 5
+    period: timedelta = timedelta(hours=1)
+    pace: float = 1.0
+    heartbeat: timedelta = timedelta(seconds=30)
+    """After which another worker takes the jobs of one that died."""
+
+
+class DeadLetterError(Exception):
+    """A mail that was given up. PgQueuer holds its job until somebody requeues it."""
+
+
+class BrokenError(Exception):
+    """The OLTP's session is gone: all begins again with new ones."""
+
+
+Event = dict[str, Any]
+"""A job's payload: tenant_id, id, topic, payload, created_at."""
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a mail: a notification's status, and seconds to the next attempt."""
+
+    status: str
+    again_s: float | None = None
+
+
+class Teller:
+    """Tells users of events."""
+
+    def __init__(self, oltp: psycopg.AsyncConnection, terms: Terms, point: Point) -> None:
+        self._oltp, self._terms, self._point = oltp, terms, point
+
+    async def tell(self, events: Sequence[Event]) -> Sequence[None]:
+        """Events of a batch, in one transaction."""
+        self._point("fan-out begun")
+        terms = {"burst": self._terms.burst, "period": self._terms.period}
+        with _breaking():
+            async with self._oltp.transaction():
+                await self._oltp.execute(
+                    _QUERIES["fan_out"], {"events": Jsonb(list(events)), **terms}
+                )
+                self._point("fan-out written")
+        self._point("fan-out committed")
+        return [None] * len(events)
+
+
+class Postman:
+    """Delivers mails over a connection and a session of its own."""
+
+    def __init__(self, oltp: psycopg.AsyncConnection, post: Post, point: Point) -> None:
+        self._oltp, self.post, self._point = oltp, post, point
+
+    async def deliver(self, letters: Sequence[Event]) -> Sequence[Fate]:
+        """Mails of a batch: composed, sent, and written down, each in a transaction of its own."""
+        wanted = [{"tenant_id": one["tenant_id"], "id": one["id"]} for one in letters]
+        with _breaking():
+            cursor = await self._oltp.execute(_QUERIES["compose"], [Jsonb(wanted)])
+            found = await cursor.fetchall()
+        self._point("composed")
+        # What was delivered or given up before, or is gone with its member, is not sent.
+        fates = {id_: Fate(status) for id_, _, status, *_ in found}
+        mails = [
+            Mail(i, tenant, *rest) for i, tenant, status, *rest in found if status in _SENDABLE
+        ]
+        if mails:
+            self._point("sending")
+            outcomes = await asyncio.to_thread(self.post.send, mails)
+            self._point("sent")
+            with _breaking():
+                fates |= await self._mark([_result(mail, outcomes[mail.id]) for mail in mails])
+        return [fates.get(one["id"], Fate("delivered")) for one in letters]
+
+    async def _mark(self, results: Sequence[dict[str, Any]]) -> dict[str, Fate]:
+        async with self._oltp.transaction():
+            await self._oltp.execute(_QUERIES["mark"], [Jsonb(results)])
+            cursor = await self._oltp.execute(_QUERIES["marked"], [Jsonb(results)])
+            marked = {id_: Fate(status, again) for id_, status, again in await cursor.fetchall()}
+            self._point("marked")
+        self._point("marks committed")
+        return marked
+
+
+def _result(mail: Mail, refusal: Refusal | None) -> dict[str, Any]:
+    told = {"reason": refusal.reason, "for_good": refusal.for_good} if refusal else {}
+    return {"tenant_id": mail.tenant_id, "id": mail.id, **told}
+
+
+@contextmanager
+def _breaking() -> Iterator[None]:
+    """What ends a session is told apart from what one event is to blame for."""
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise BrokenError(str(error)) from error
+
+
+class Listening(PsycopgDriver):
+    """PgQueuer's driver, with a session of its own that listens.
+
+    In one session each statement waits until a notification comes, or for a second.
+    """
+
+    def __init__(self, session: psycopg.AsyncConnection, ear: psycopg.AsyncConnection) -> None:
+        super().__init__(session)
+        self._ear = PsycopgDriver(ear)
+
+    async def add_listener(self, channel: str, callback: Callable[..., None]) -> None:
+        await self._ear.add_listener(channel, callback)
+
+    async def remove_listener(self, channel: str, callback: Callable[..., None]) -> None:
+        await self._ear.remove_listener(channel, callback)
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self._ear.__aexit__(*raised)
+        await super().__aexit__(*raised)
+
+
+async def run(
+    oltp: Database, queue: Database, port: int, terms: Terms, ended: asyncio.Event, point: Point
+) -> None:
+    """Work until ``ended``; a server that cannot be reached is tried again and again."""
+    while not ended.is_set():
+        with suppress(Exception):  # whatever it was: what was not done is still in the queue
+            await _session(oltp, queue, port, terms, ended, point)
+        if not ended.is_set():
+            await asyncio.sleep(0.5 + random.random() / 2)
+
+
+async def _session(
+    oltp: Database, queue: Database, port: int, terms: Terms, ended: asyncio.Event, point: Point
+) -> None:
+    """Work until ``ended``, or a session breaks."""
+    async with AsyncExitStack() as stack:
+
+        async def connect(database: Database) -> psycopg.AsyncConnection:
+            session = await psycopg.AsyncConnection.connect(
+                database.conninfo("lab_platform"), autocommit=True, connect_timeout=5
+            )
+            await stack.enter_async_context(session)
+            await session.execute(_QUERIES["limits"])
+            return session
+
+        jobs = PgQueuer(Listening(await connect(queue), await connect(queue)))
+        events: Batches[Event, None] = Batches(MOST_EVENTS, (BrokenError,))
+        letters: Batches[Event, Fate] = Batches(MOST_MAILS, (BrokenError,))
+        _register(jobs, events, letters, terms)
+        work = [events.work(Teller(await connect(oltp), terms, point).tell)]
+        for _ in range(POSTMEN):
+            postman = Postman(await connect(oltp), Post(port), point)
+            stack.callback(postman.post.close)
+            work.append(letters.work(postman.deliver))
+        for coroutine in (*work, _end(jobs, ended)):
+            stack.callback(asyncio.create_task(coroutine).cancel)
+        await jobs.qm.run(
+            batch_size=MOST_EVENTS,
+            max_concurrent_tasks=2 * MOST_EVENTS,
+            dequeue_timeout=timedelta(seconds=1),
+            heartbeat_timeout=terms.heartbeat,
+        )
+
+
+async def _end(jobs: PgQueuer, ended: asyncio.Event) -> None:
+    await ended.wait()
+    jobs.shutdown.set()
+
+
+def _register(
+    jobs: PgQueuer, events: Batches[Event, None], letters: Batches[Event, Fate], terms: Terms
+) -> None:
+    """What PgQueuer calls for each job; one that raises is held, unless it asks for another try."""
+
+    async def put(batches: Batches[Event, Any], job: Job) -> Any:
+        try:
+            return await batches.put(json.loads(job.payload or b"{}"))
+        except BrokenError as error:
+            jobs.shutdown.set()
+            raise RetryRequested(_AGAIN, str(error)) from error
+
+    @jobs.entrypoint("fan_out", on_failure="hold")
+    async def fan_out(job: Job) -> None:
+        await put(events, job)
+
+    @jobs.entrypoint("deliver", on_failure="hold")
+    async def deliver(job: Job) -> None:
+        fate = await put(letters, job)
+        if fate.status == "dead":
+            raise DeadLetterError("given up; see the notification's last_error")
+        if fate.status in _SENDABLE:
+            delay = max(fate.again_s or 0.0, 0.0) * terms.pace * (1 + _JITTER * random.random())
+            raise RetryRequested(timedelta(seconds=delay), "refused for now")
+
+
+async def _serve(oltp: Database, queue: Database, port: int, terms: Terms, point: Point) -> None:
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    services.when_abandoned(lambda: loop.call_soon_threadsafe(ended.set))
+    services.announce(port)
+    await run(oltp, queue, port, terms, ended, point)
+
+
+@click.command()
+@click.option("--oltp", required=True, help="Name of the database on the OLTP server.")
+@click.option("--queue", required=True, help="Name of the database on the neighbours' server.")
+@click.option("--port", required=True, type=int, help="Of the mail server.")
+@click.option("--burst", default=5)
+@click.option("--period", "period_s", default=3600.0, help="Seconds.")
+@click.option("--pace", default=1.0, help="How long back-off is, as a share.")
+@click.option("--heartbeat", "heartbeat_s", default=30.0, help="Seconds.")
+@click.option("--die-at", type=click.Choice(kill.WORKER))
+@click.option("--visit", default=1)
+def main(
+    oltp: str, queue: str, port: int, burst: int, period_s: float, pace: float, heartbeat_s: float,
+    die_at: str | None, visit: int,
+) -> None:  # fmt: skip
+    """Run until standard input ends."""
+    os.environ["PGQUEUER_SCHEMA"] = SCHEMA  # PgQueuer has no other way to be told
+    logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)  # dead letters are no news
+    current = settings.load()
+    terms = Terms(burst, timedelta(seconds=period_s), pace, timedelta(seconds=heartbeat_s))
+    asyncio.run(
+        _serve(
+            servers.oltp(current).sibling(oltp),
+            servers.neighbours(current, "queue").sibling(queue),
+            port,
+            terms,
+            kill.at(die_at, visit),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
