@@ -5,4 +5,7 @@ from typing import Any
 from oltp_lab.neighbours.payments.assets import assets as payments_assets
 
 assets: list[Any] = [*payments_assets]
+from oltp_lab.neighbours.notifications.assets import assets as notifications_assets
+
+assets: list[Any] = [*notifications_assets]
 checks: list[Any] = []

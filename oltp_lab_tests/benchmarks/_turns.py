@@ -35,7 +35,7 @@ def measure(
         for arm, text in scripts.items():
             files[arm].write_text(text, "utf-8")
         turns = [
-            {arm: _rate(database, tenant, file, seconds) for arm, file in files.items()}
+            {arm: rate(database, tenant, file, seconds) for arm, file in files.items()}
             for _ in range(rounds)
         ]
     return [
@@ -52,7 +52,7 @@ def measure(
     ]
 
 
-def _rate(database: Database, tenant: str, script: Path, seconds: int) -> float:
+def rate(database: Database, tenant: str, script: Path, seconds: int) -> float:
     """Transactions per second of one session."""
     command = [str(servers.binary("pgbench")), "--no-vacuum", "--protocol=prepared"]
     command += [f"--time={seconds}", f"--file={script}", "--exit-on-abort"]

@@ -31,6 +31,8 @@ select
     count(*) filter (where o.digest_id is not null) as digested,
     count(distinct o.digest_id) as digests,
     count(*) filter (where o.status = 'dead' or o.digest_status = 'dead') as dead,
+    count(distinct case when o.status = 'dead' then o.notification_id when o.digest_status = 'dead' then o.digest_id end)
+        as dead_mails,
     -- told by nothing; or delivered, as is written down, while the mailbox has it not; or still on its way
     count(*) filter (where case o.channel when 'in_app' then o.status is distinct from 'delivered' and o.status is distinct from 'read'
                                 when 'email' then coalesce(o.status, o.digest_status) is null

@@ -1,0 +1,44 @@
+-- Notifications through a queue. What became of a wave of events, by the mailboxes. From the newest run.
+
+-- name: card
+with newest as (
+    select * from notifications
+    where run_id = (select arg_max(run_id, recorded_at) from notifications)
+)
+select
+    run_id, events, lost, doubled, digested, digests, dead, accepted, accepted_again, most_to_one, seconds,
+    'Do notifications arrive, once?' as question,
+    case when lost + doubled + unheld > 0 then 'They do not' when events = 0 then 'Nothing to tell' else 'They do' end as verdict,
+    case when lost + doubled + unheld > 0 then 'bad' when events = 0 then 'fair' else 'good' end as tone,
+    format(
+        '{:,} events: {} lost, {} doubled; {:,} mails wanted became {:,}, at most {:,} to one address',
+        events, if(lost = 0, 'none', format('{:,}', lost)), if(doubled = 0, 'none', format('{:,}', doubled)),
+        mails_wanted, mailed + digests, most_to_one
+    ) as headline,
+    format(
+        'From the outbox to the mailboxes in {:.1f} s; the outbox was empty after {:.1f} s. {:,} mails went into {:,} digests, {:,} were given up and are held.',
+        seconds, relay_s, digested, digests, dead
+    ) as effect,
+    format(
+        'Campaigns that start and finish write the outbox by trigger, a relay hands it to PgQueuer, workers send by SMTP; {:,} kills of relay or worker.',
+        kills
+    ) as evidence,
+    format(
+        'Each event is looked for in the tables and in the mailbox. {:,} of {:,} mails were accepted a second time, which mailboxes know by the Message-ID: SMTP alone delivers at least once.',
+        accepted_again, accepted
+    ) as correctness,
+    'Write the outbox by trigger in the same transaction, commit the queue first, and remember for ever what it was handed.'
+        as advice,
+    'Two-phase commit: a transaction that has notified cannot be prepared, so the relay would have to poll.' as flips
+from newest;
+
+-- name: table_what_became_of_the_events
+select * exclude (recorded_at) from (
+    unpivot (
+        select events, in_app, mails_wanted, mailed, digested, digests, dead, held, lost, doubled, accepted,
+               accepted_again, most_to_one, recorded_at
+        from notifications where run_id = (select arg_max(run_id, recorded_at) from notifications)
+    ) on events, in_app, mails_wanted, mailed, digested, digests, dead, held, lost, doubled, accepted,
+         accepted_again, most_to_one
+    into name "what" value "how many"
+);
