@@ -99,7 +99,8 @@ insert into campaigns.campaigns (tenant_id, name, status, started_at)
 select chosen.tenants[1 + n %% 10], 'latency ' || n, 'running', now()
 from generate_series(1, %s) as n,
     (select array_agg(t.id) as tenants
-     from (select id from public.tenants where status = 'active' order by id limit 10) as t) as chosen
+     from (select id from public.tenants
+           where status = 'active' order by id limit 10) as t) as chosen
 returning tenant_id, id
 """
 _FINISH: LiteralString = """
