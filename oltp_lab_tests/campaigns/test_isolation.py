@@ -38,6 +38,7 @@ CALLS: list[tuple[str, list[Any]]] = [
     ("move_template", ["template", None, SOON]),
     ("tag_template", ["template", ["'x"]]),
     ("set_template_status", ["unused", "'archived", SOON]),
+    ("delete_template", ["unused"]),
     ("import_leads", [Jsonb([{"email": "b@one.example"}]), None, SOON]),
     ("move_lead", ["other_lead", "'opened", SOON]),
     ("stop_enrollments", ["other_lead", "'replied", SOON]),

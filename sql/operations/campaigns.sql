@@ -57,6 +57,7 @@ create function campaigns.start_campaign(tenant uuid, campaign uuid, at timestam
 as $$
 declare
     unfinished record;
+    without_body integer;
 begin
     -- Whoever adds a step has finished, or waits until it runs.
     perform from campaigns.campaigns c where c.tenant_id = tenant and c.id = campaign for no key update;
@@ -81,6 +82,21 @@ begin
     elsif unfinished.without_condition is not null then
         raise exception 'step % of campaign % asks nothing', unfinished.without_condition, campaign
             using errcode = 'object_not_in_prerequisite_state', hint = 'give it a condition';
+    end if;
+
+    -- What is claimed cannot vanish from the content database; so this needs no look at it.
+    select min(s.position) into without_body
+    from campaigns.steps s
+    cross join lateral (
+        select v.storage_key from campaigns.template_versions v
+        where v.tenant_id = tenant and v.template_id = s.template_id
+        order by v.version desc limit 1) newest
+    where s.tenant_id = tenant and s.campaign_id = campaign and s.kind = 'action'
+      and (select k.status from campaigns.contents k
+           where k.tenant_id = tenant and k.storage_key = newest.storage_key) <> 'claimed';
+    if without_body is not null then
+        raise exception 'the content of step % of campaign % is missing', without_body, campaign
+            using errcode = 'object_not_in_prerequisite_state', hint = 'save its template again';
     end if;
 
     perform campaigns.set_status(tenant, campaign, 'running', at);

@@ -177,6 +177,33 @@ $$;
 comment on function campaigns.set_template_status(uuid, uuid, text, timestamptz) is
     'lab_app: activates or archives a template; one that a live campaign sends cannot be archived.';
 
+create function campaigns.delete_template(tenant uuid, template uuid) returns integer
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    versions integer;
+begin
+    perform from campaigns.templates t
+    where t.tenant_id = tenant and t.id = template and t.status = 'archived' for update;
+    if not found then
+        raise exception 'template % does not exist or is not archived', template
+            using errcode = 'object_not_in_prerequisite_state';
+    end if;
+    perform from campaigns.steps s where s.tenant_id = tenant and s.template_id = template;
+    if found then
+        raise exception 'template % belongs to the steps of a campaign', template using errcode = 'object_in_use';
+    end if;
+    delete from campaigns.template_tags t where t.tenant_id = tenant and t.template_id = template;
+    delete from campaigns.template_versions v where v.tenant_id = tenant and v.template_id = template;
+    get diagnostics versions = row_count;
+    delete from campaigns.templates t where t.tenant_id = tenant and t.id = template;
+    return versions;
+end
+$$;
+comment on function campaigns.delete_template(uuid, uuid) is
+    'lab_app: removes an archived template that no campaign has, with its versions; what they refer to in the content database goes later. Returns how many versions there were.';
+
 create function campaigns.move_template(tenant uuid, template uuid, folder uuid, at timestamptz default now()) returns void
     language plpgsql
     set search_path = pg_catalog

@@ -50,6 +50,15 @@ select campaigns.set_template_status(t.tenant_id, t.id, 'archived', now())
 from campaigns.templates t
 where t.tenant_id = lab.current_tenant() and t.name = 'Index safety';
 
+-- name: delete_template
+select campaigns.save_template(lab.current_tenant(), null, 'Index safety', 'Hello', 'templates/1', null, null, now());
+select campaigns.set_template_status(t.tenant_id, t.id, 'archived', now())
+from campaigns.templates t
+where t.tenant_id = lab.current_tenant() and t.name = 'Index safety';
+select campaigns.delete_template(t.tenant_id, t.id)
+from campaigns.templates t
+where t.tenant_id = lab.current_tenant() and t.name = 'Index safety';
+
 -- name: import_leads
 -- Somebody new, and somebody known, onto a list.
 select i.*

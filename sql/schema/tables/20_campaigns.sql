@@ -129,6 +129,24 @@ comment on column campaigns.template_versions.created_by is 'User who saved it; 
 comment on column campaigns.template_versions.created_at is 'When it was saved.';
 comment on column campaigns.template_versions.change_xid is 'Transaction that last inserted or updated the row.';
 
+create index template_versions_storage_key_idx on campaigns.template_versions (tenant_id, storage_key);
+comment on index campaigns.template_versions_storage_key_idx is 'condemn_contents: who refers to content.';
+
+create table campaigns.contents (
+    tenant_id   uuid not null,
+    storage_key text not null,
+    status      text not null default 'claimed',
+    changed_at  timestamptz,
+    constraint contents_pkey primary key (tenant_id, storage_key),
+    constraint contents_tenant_fkey foreign key (tenant_id) references public.tenants (id),
+    constraint contents_status_check check (status in ('claimed', 'condemned', 'missing'))
+);
+comment on table campaigns.contents is 'What may be said of content that lies elsewhere. Its rows order who refers to content and who removes it, which no transaction spans.';
+comment on column campaigns.contents.tenant_id is 'The tenant.';
+comment on column campaigns.contents.storage_key is 'Where the content database keeps, or kept, the body.';
+comment on column campaigns.contents.status is 'claimed (versions may refer to it), condemned (none ever may) or missing (it was lost there: no campaign starts with it).';
+comment on column campaigns.contents.changed_at is 'When it was condemned or found missing.';
+
 create table campaigns.template_tags (
     tenant_id   uuid not null,
     template_id uuid not null,
