@@ -8,4 +8,7 @@ assets: list[Any] = [*payments_assets]
 from oltp_lab.neighbours.notifications.assets import assets as notifications_assets
 
 assets: list[Any] = [*notifications_assets]
+from oltp_lab.neighbours.content.assets import assets as content_assets
+
+assets: list[Any] = [*content_assets]
 checks: list[Any] = []

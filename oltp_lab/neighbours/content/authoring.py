@@ -1,0 +1,131 @@
+"""What an application does with campaigns and their content, across the two databases.
+
+Each function is told where it has come (``reached``) after every step that may be its last.
+"""
+
+import hashlib
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+
+from oltp_lab.errors import LabError
+from oltp_lab.neighbours.content.tiers import Reached, Session, unheard
+
+LEASE = timedelta(minutes=5)
+"""How long an author has from storing a body to committing what refers to it, by default."""
+CREATED = ("begun", "reserved", "written", "committed", "confirmed")
+"""The steps of whatever saves a version, in their order; ``written`` is before the commit."""
+STARTED = ("asked", "started")
+DELETED = ("archived", "template deleted", "marked")
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A template's version as it was saved."""
+
+    template: UUID
+    version: UUID
+    key: str
+    campaign: UUID | None = None
+
+
+def save(
+    session: Session,
+    tenant: UUID,
+    body: bytes,
+    *,
+    template: UUID | None = None,
+    campaign: str | None = None,
+    lease: timedelta = LEASE,
+    beside: Callable[[psycopg.Connection, UUID, str], None] | None = None,
+    reached: Reached = unheard,
+) -> Saved:
+    """Store a body and commit a version of a template (new, or ``template``) that refers to it.
+
+    With ``campaign`` a campaign of that name is made with it, in the same transaction, as is what
+    ``beside`` does there with the version and its key.
+    Raises ContentUnavailableError; LabError when the plan has no room for a campaign;
+    psycopg.errors.ObjectNotInPrerequisiteState when the lease ended and the body was given up.
+    """
+    key = f"templates/{template or 'new'}/{uuid.uuid4()}"
+    reached("begun")
+    session.in_content(
+        "reserve",
+        key=key,
+        body=body,
+        media_type="text/html",
+        sha256=hashlib.sha256(body).digest(),
+        lease=lease,
+    )
+    reached("reserved")
+    made = None
+    with session.in_oltp() as run:
+        found, version = run(
+            "save_template", template=template, name="Template", subject="Subject", key=key
+        )
+        if beside:
+            beside(session.oltp, version, key)
+        if campaign:
+            made, refusal = run("create_campaign", name=campaign)
+            if refusal:
+                raise LabError(f"the campaign cannot be made: {refusal}")
+            run("add_step", campaign=made, template=found)
+        reached("written")
+    reached("committed")
+    session.in_content("confirm", key=key, version=version)
+    reached("confirmed")
+    return Saved(found, version, key, made)
+
+
+def start(session: Session, campaign: UUID, *, reached: Reached = unheard) -> None:
+    """Start a campaign, once the content database has said that what it sends is there.
+
+    Raises LabError for what is missing or being deleted, ContentUnavailableError when nobody says.
+    """
+    keys = keys_of(session, campaign)
+    (absent,) = session.in_content("unavailable", keys=keys)
+    reached("asked")
+    if absent:
+        raise LabError(
+            f"the content {absent[0]} is missing or being deleted: save its template again"
+        )
+    with session.in_oltp() as run:
+        run("start_campaign", campaign=campaign)
+    reached("started")
+
+
+def fetch(session: Session, campaign: UUID) -> list[bytes | None]:
+    """What a campaign sends now: the bodies of its mails, None for one that is lost or damaged."""
+    bodies: list[bytes | None] = []
+    for key in keys_of(session, campaign):
+        body, intact = session.in_content("fetch", key=key)
+        bodies.append(body if intact else None)
+    return bodies
+
+
+def keys_of(session: Session, campaign: UUID) -> list[str]:
+    """The storage keys of what a campaign sends now."""
+    return _keys(session, "keys_of_campaign", campaign=campaign)
+
+
+def delete(session: Session, template: UUID, *, reached: Reached = unheard) -> None:
+    """Archive and remove a template that no campaign has, then mark what it said for deletion."""
+    with session.in_oltp() as run:
+        run("archive_template", template=template)
+    reached("archived")
+    keys = _keys(session, "keys_of_template", template=template)
+    with session.in_oltp() as run:
+        run("delete_template", template=template)
+    reached("template deleted")
+    session.in_content("mark_deleting", keys=keys)
+    reached("marked")
+
+
+def _keys(session: Session, query: str, **values: UUID) -> list[str]:
+    with session.in_oltp() as run:
+        (keys,) = run(query, **values)
+    return list(keys or [])
