@@ -104,7 +104,8 @@ def test_a_late_author_is_refused_or_content_dangles(
             late()
         assert faults(scene) == {}
         return
-    late()
+    with pytest.raises(LabError, match="has vanished"):
+        late()
     assert faults(scene)["dangling"] == 1
     assert reconcile(scene).done["missing"] == 1
     with scene.oltp.connect() as connection:  # what it broke goes, for the tests that follow

@@ -48,7 +48,8 @@ def save(
 
     With ``campaign`` a campaign of that name is made with it, in the same transaction, as is what
     ``beside`` does there with the version and its key.
-    Raises ContentUnavailableError; LabError when the plan has no room for a campaign;
+    Raises ContentUnavailableError; LabError when the plan has no room for a campaign, or the body
+    has vanished;
     psycopg.errors.ObjectNotInPrerequisiteState when the lease ended and the body was given up.
     """
     key = f"templates/{template or 'new'}/{uuid.uuid4()}"
@@ -76,7 +77,9 @@ def save(
             run("add_step", campaign=made, template=found)
         reached("written")
     reached("committed")
-    session.in_content("confirm", key=key, version=version)
+    (is_there,) = session.in_content("confirm", key=key, version=version)
+    if not is_there:  # somebody removed it without the OLTP's word
+        raise LabError(f"the content {key} has vanished: save the template again")
     reached("confirmed")
     return Saved(found, version, key, made)
 
