@@ -41,8 +41,7 @@ class Order:
     """An act, of a tenant's template where it needs one.
 
     It is killed when it reaches the step ``kill_at``, or after ``after_s`` seconds; ``pause_s`` is
-    how long it dawdles with its content stored and nothing committed. A ``careless`` reconciler
-    removes without asking the OLTP.
+    how long it dawdles with its content stored and nothing committed.
     """
 
     act: str
@@ -53,7 +52,6 @@ class Order:
     pause_s: float = 0
     lease_s: float = 1
     grace_s: float = 1
-    careless: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,7 @@ def act(order: Order, tiers: Tiers, note: mmap.mmap) -> dict[str, Any]:
 
     grace, lease = timedelta(seconds=order.grace_s), timedelta(seconds=order.lease_s)
     if order.act == "reconcile":
-        condemn = (lambda _oltp, _tenant, keys: keys) if order.careless else None
-        chosen = {"condemn": condemn} if condemn else {}
-        return dict(reconciler.reconcile(tiers, grace=grace, reached=reached, **chosen).done)
+        return dict(reconciler.reconcile(tiers, grace=grace, reached=reached).done)
     tenant, template = UUID(order.tenant), UUID(order.template) if order.template else None
     session = Session(tiers, tenant)
     if order.act == "delete" and template:

@@ -51,7 +51,6 @@ class Extent:
     grace_s: float = 0.2
     seed: int = 1
     reconciles: bool = True
-    careless: bool = False
 
 
 @dataclass
@@ -222,7 +221,7 @@ class _Ordeal:
             template = rng.choice(sorted(templates))
             order = replace(self._order(act, templates[template]), template=template)
         elif act == "reconcile" and extent.reconciles:
-            order = replace(self._order(act), careless=extent.careless)
+            order = self._order(act)
         elif act in _NEED_TEMPLATE or act == "reconcile":
             return self._order("save", tenant)
         else:
@@ -291,7 +290,7 @@ class _Ordeal:
             return
         for _ in range(_ROUNDS):
             time.sleep(extent.lease_s + extent.grace_s)
-            order = Order("reconcile", grace_s=extent.grace_s, careless=extent.careless)
+            order = self._order("reconcile")
             self._note(order, actor.do(order), {})
 
     def _judge(self, doomed: str) -> None:
