@@ -16,9 +16,24 @@ end;
 comment on function infrastructure.expected_dns_records(text, text, text) is
     'lab_app: the records that a domain must publish to be used.';
 
--- RFC 7208: one SPF record of at most ten look-ups, and nothing after "all" counts. One DKIM record,
--- exactly ours. One DMARC record with a policy. An MX record of ours among others; one CNAME.
-create function infrastructure.judge_dns_record(kind text, expected text, observed text[], lookups integer default null)
+-- A list of tags (RFC 6376, 3.2); null where it is none, or has one twice.
+create function infrastructure.tags(list text) returns jsonb
+    language sql immutable parallel safe
+begin atomic
+    select case when count(*) = count(distinct tag.name) and bool_and(tag.name <> '')
+                then jsonb_object_agg(tag.name, tag.value) end
+    from (select regexp_replace(split_part(part, '=', 1), '\s', '', 'g') as name,
+                 regexp_replace(substr(part, strpos(part, '=') + 1), '\s', '', 'g') as value
+          from string_to_table(tags.list, ';') as part
+          where strpos(part, '=') > 0) as tag;
+end;
+comment on function infrastructure.tags(text) is
+    'lab_platform: the tags of a DKIM record by name, without white space.';
+
+-- RFC 7208: one SPF record of at most ten look-ups, and nothing after "all" counts. One DKIM record, of
+-- our key (RFC 6376). One DMARC record with a policy. An MX record of ours among others; one CNAME.
+create function infrastructure.judge_dns_record(
+    kind text, expected text, observed text[], lookups integer default null, authorized boolean default null)
     returns text
     language sql immutable parallel safe
 begin atomic
@@ -33,27 +48,38 @@ begin atomic
             case when bool_and(
                      greatest(judge_dns_record.lookups,
                               regexp_count(found.value, '\s[+?~-]?(include:|exists:|redirect=|a\M|mx\M|ptr\M)', 1, 'i')) <= 10
-                     and (string_to_array(regexp_replace(lower(found.value), '\s[+?~-]?all(\s.*)?$', ''), ' ')
-                          && array[term.include, '+' || term.include]))
+                     and coalesce(
+                         judge_dns_record.authorized,
+                         string_to_array(regexp_replace(lower(found.value), '\s[+?~-]?all(\s.*)?$', ''), ' ')
+                             && array[term.include, '+' || term.include]))
                  then 'ok' else 'invalid' end
         when judge_dns_record.kind = 'dmarc' then
             case when bool_and(found.value ~* ';\s*p\s*=\s*(none|quarantine|reject)\s*(;|$)')
                  then 'ok' else 'invalid' end
         when judge_dns_record.kind = 'dkim' then
-            case when bool_and(found.value = judge_dns_record.expected) then 'ok' else 'invalid' end
+            case when bool_and(
+                     coalesce(found.tags ->> 'p' = term.tags ->> 'p', false)
+                     and coalesce(found.tags ->> 'k', 'rsa') = coalesce(term.tags ->> 'k', 'rsa')
+                     and (not found.tags ? 'v' or found.value ~ '^v\s*=\s*DKIM1\s*(;|$)')
+                     and coalesce(found.tags ->> 'h', 'sha256') ~ '(^|:)sha256(:|$)'
+                     and coalesce(found.tags ->> 's', '*') ~ '(^|:)(\*|email)(:|$)')
+                 then 'ok' else 'invalid' end
         else
             case when bool_and(found.host = lower(judge_dns_record.expected)) then 'ok' else 'invalid' end
     end
-    from (select btrim(answer) as value, rtrim(lower(btrim(answer)), '.') as host
+    from (select btrim(answer) as value, rtrim(lower(btrim(answer)), '.') as host,
+                 case judge_dns_record.kind when 'dkim' then infrastructure.tags(answer) end as tags
           from unnest(judge_dns_record.observed) as answer) as found
-    cross join (select lower(substring(judge_dns_record.expected from 'include:\S+')) as include) as term
+    cross join (select lower(substring(judge_dns_record.expected from 'include:\S+')) as include,
+                       case judge_dns_record.kind
+                           when 'dkim' then infrastructure.tags(judge_dns_record.expected) end as tags) as term
     where case judge_dns_record.kind
               when 'spf' then found.value ~* '^v=spf1(\s|$)'
               when 'dmarc' then found.value ~* '^v=DMARC1\s*(;|$)'
               else true end;
 end;
-comment on function infrastructure.judge_dns_record(text, text, text[], integer) is
-    'lab_platform: ok, missing or invalid, from what was expected and what was answered (a TXT''s strings joined); look-ups of an spf that includes others as the resolver counted them.';
+comment on function infrastructure.judge_dns_record(text, text, text[], integer, boolean) is
+    'lab_platform: ok, missing or invalid, from what was expected and what was answered (a TXT''s strings joined). Of an spf that was evaluated also the look-ups that it takes, and whether it authorizes our addresses by our own record; of one that was not, its words are read.';
 
 create view infrastructure.domain_verification with (security_invoker = true) as
 select d.tenant_id, d.id as domain_id, d.name, d.status,
@@ -108,7 +134,7 @@ comment on function infrastructure.add_domain(uuid, text, text, timestamptz) is
 
 -- One domain at a time, each by its tenant: on Citus only such a lock can skip.
 create function infrastructure.claim_dns_checks(batch integer, at timestamptz default now())
-    returns table (tenant uuid, domain uuid, kind text, type text, host text)
+    returns table (tenant uuid, domain uuid, kind text, type text, host text, expected text)
     language plpgsql
     set search_path = pg_catalog
 as $$
@@ -124,52 +150,69 @@ begin
         where d.tenant_id = due.tenant_id and d.id = due.id and d.next_check_at <= at
         for update skip locked;
         continue when not found;
-        update infrastructure.domains d
-        set next_check_at = at + case d.status when 'verified' then interval '1 day' else interval '1 hour' end
+        update infrastructure.domains d set next_check_at = at + interval '15 minutes'
         where d.tenant_id = due.tenant_id and d.id = due.id;
         claimed := claimed + 1;
         return query
-            select due.tenant_id, due.id, r.kind, r.type, r.host
+            select due.tenant_id, due.id, r.kind, r.type, r.host, r.expected
             from infrastructure.dns_records r
             where r.tenant_id = due.tenant_id and r.domain_id = due.id;
     end loop;
 end
 $$;
 comment on function infrastructure.claim_dns_checks(integer, timestamptz) is
-    'lab_platform: the records of up to so many domains whose look-up is due. They are due again in an hour (a day, once verified), whatever becomes of the caller.';
+    'lab_platform: the records of up to so many domains whose look-up is due. They are due again in a quarter of an hour if the caller does not come back; else when the recording says.';
 
-create function infrastructure.record_dns_checks(
-    tenant uuid, domain uuid, answers jsonb, at timestamptz default now(), out status text, out refusal text)
+-- An outage makes many fail together: their retries are spread.
+create function infrastructure.dns_recheck_after(status text, lasted interval, failures bigint, domain uuid)
+    returns interval
+    language sql immutable parallel safe
+begin atomic
+    select case
+        when dns_recheck_after.failures > 0 then
+            least(interval '5 minutes' * 2 ^ least(dns_recheck_after.failures - 1, 16), interval '1 day')
+            * (1 + (hashtext(dns_recheck_after.domain::text) & 255) / 1024.0)
+        when dns_recheck_after.status = 'verified' then interval '1 day'
+        else greatest(interval '1 hour', least(dns_recheck_after.lasted / 8, interval '1 day'))
+    end;
+end;
+comment on function infrastructure.dns_recheck_after(text, interval, bigint, uuid) is
+    'lab_platform: when a domain is looked up again: without an answer so many times after five minutes, twice that, up to a day; verified daily; else hourly, and more rarely the longer it has lasted.';
+
+-- All locks on domains come before those on names, both in an order: batches cannot deadlock.
+create function infrastructure.record_dns_answers(answers jsonb, at timestamptz default now())
+    returns table (tenant uuid, domain uuid, status text, refusal text)
     language plpgsql
     set search_path = pg_catalog
 as $$
 declare
-    checked infrastructure.domains;
-    usable boolean;
+    turned record;
+    elsewhere uuid[] := '{}';
 begin
-    select d.* into checked from infrastructure.domains d where d.tenant_id = tenant and d.id = domain for update;
-    if not found then
-        raise exception 'domain % of tenant % does not exist', domain, tenant using errcode = 'invalid_parameter_value';
-    end if;
-    status := checked.status;
-    if status = 'decommissioned' then
-        refusal := 'decommissioned';
-        return;
-    end if;
+    perform from infrastructure.domains d
+    where (d.tenant_id, d.id) in (select a.tenant, a.domain from jsonb_to_recordset(answers) as a (tenant uuid, domain uuid))
+    order by d.tenant_id, d.id
+    for update;
 
     -- Answers that are older than what is known change nothing.
     with judged as (
-        select r.id, r.status as known, r.observed as known_values, found.observed, a.lookups, a.error,
+        select r.tenant_id, r.id, r.status as known, r.observed as known_values, found.observed, a.lookups,
                case when a.error is not null then 'failed'
-                    else infrastructure.judge_dns_record(r.kind, r.expected, found.observed, a.lookups) end as verdict
-        from jsonb_to_recordset(answers) as a (kind text, "values" text[], lookups integer, error text)
+                    else infrastructure.judge_dns_record(r.kind, r.expected, found.observed, a.lookups, a.authorized)
+               end as verdict,
+               a.error, a.problem
+        from jsonb_to_recordset(answers) as a (
+            tenant uuid, domain uuid, kind text, "values" text[], lookups integer, authorized boolean, problem text,
+            error text)
         cross join lateral (select array(select v from unnest(a."values") as v order by v collate "C") as observed) as found
-        join infrastructure.dns_records r on r.tenant_id = tenant and r.domain_id = domain and r.kind = a.kind
+        join infrastructure.domains d on d.tenant_id = a.tenant and d.id = a.domain and d.status <> 'decommissioned'
+        join infrastructure.dns_records r on r.tenant_id = d.tenant_id and r.domain_id = d.id and r.kind = a.kind
         where r.checked_at is null or r.checked_at < at
     ), noted as (
         insert into infrastructure.dns_checks
             (tenant_id, dns_record_id, checked_at, status, observed, lookups, error, drift)
-        select tenant, j.id, at, j.verdict, j.observed, j.lookups, j.error,
+        select j.tenant_id, j.id, at, j.verdict, j.observed, j.lookups,
+               case j.verdict when 'failed' then j.error when 'invalid' then j.problem end,
                case when j.verdict = 'failed' or j.known = 'unchecked' then null
                     when j.known = 'ok' and j.verdict <> 'ok' then 'lost'
                     when j.known <> 'ok' and j.verdict = 'ok' then 'restored'
@@ -180,34 +223,85 @@ begin
     update infrastructure.dns_records r
     set status = j.verdict, observed = j.observed, checked_at = at
     from judged j
-    where r.tenant_id = tenant and r.id = j.id and j.verdict <> 'failed';
+    where r.tenant_id = j.tenant_id and r.id = j.id and j.verdict <> 'failed';
 
-    select v.usable into usable
-    from infrastructure.domain_verification v where v.tenant_id = tenant and v.domain_id = domain;
-    if usable and status <> 'verified' then
-        insert into infrastructure.verified_domains (name_norm, owner_tenant_id, domain_id, verified_at)
-        values (checked.name_norm, tenant, domain, at)
-        on conflict do nothing;
-        if found then
-            update infrastructure.domains d
-            set status = 'verified', verified_at = at, next_check_at = at + interval '1 day', updated_at = at
-            where d.tenant_id = tenant and d.id = domain;
-            status := 'verified';
+    for turned in
+        select d.tenant_id, d.id, d.name_norm, v.usable
+        from (select distinct a.tenant, a.domain from jsonb_to_recordset(answers) as a (tenant uuid, domain uuid)) as asked
+        join infrastructure.domains d on d.tenant_id = asked.tenant and d.id = asked.domain and d.status <> 'decommissioned'
+        join infrastructure.domain_verification v on v.tenant_id = d.tenant_id and v.domain_id = d.id
+        where v.usable <> (d.status = 'verified')
+        order by d.name_norm, v.usable, d.tenant_id
+    loop
+        if turned.usable then
+            insert into infrastructure.verified_domains (name_norm, owner_tenant_id, domain_id, verified_at)
+            values (turned.name_norm, turned.tenant_id, turned.id, at)
+            on conflict do nothing;
+            if not found then
+                elsewhere := elsewhere || turned.id;
+                continue;
+            end if;
         else
-            refusal := 'verified_elsewhere';
+            delete from infrastructure.verified_domains v
+            where v.name_norm = turned.name_norm and v.owner_tenant_id = turned.tenant_id;
+            if not found then
+                continue;
+            end if;
         end if;
-    elsif not usable and status = 'verified' then
-        delete from infrastructure.verified_domains v
-        where v.name_norm = checked.name_norm and v.owner_tenant_id = tenant;
         update infrastructure.domains d
-        set status = 'failing', next_check_at = at + interval '1 hour', updated_at = at
-        where d.tenant_id = tenant and d.id = domain;
-        status := 'failing';
+        set status = case when turned.usable then 'verified' else 'failing' end,
+            verified_at = case when turned.usable then at else d.verified_at end, updated_at = at
+        where d.tenant_id = turned.tenant_id and d.id = turned.id;
+    end loop;
+
+    return query
+        with scheduled as (
+            update infrastructure.domains d
+            set next_check_at = at + infrastructure.dns_recheck_after(d.status, at - d.updated_at, unanswered.times, d.id)
+            from (select distinct a.tenant, a.domain
+                  from jsonb_to_recordset(answers) as a (tenant uuid, domain uuid)) as asked
+            cross join lateral (
+                select coalesce(max(failed.times), 0) as times
+                from infrastructure.dns_records r
+                cross join lateral (
+                    select count(*) as times
+                    from infrastructure.dns_checks c
+                    where c.tenant_id = r.tenant_id and c.dns_record_id = r.id
+                      and c.checked_at > coalesce(r.checked_at, '-infinity')) as failed
+                where r.tenant_id = asked.tenant and r.domain_id = asked.domain) as unanswered
+            where d.tenant_id = asked.tenant and d.id = asked.domain and d.status <> 'decommissioned'
+            returning d.tenant_id, d.id, d.status
+        )
+        select s.tenant_id, s.id, s.status, case when s.id = any (elsewhere) then 'verified_elsewhere' end
+        from scheduled s
+        union all
+        select d.tenant_id, d.id, d.status, 'decommissioned'
+        from infrastructure.domains d
+        where d.status = 'decommissioned'
+          and (d.tenant_id, d.id) in (select a.tenant, a.domain from jsonb_to_recordset(answers) as a (tenant uuid, domain uuid));
+end
+$$;
+comment on function infrastructure.record_dns_answers(jsonb, timestamptz) is
+    'lab_platform: notes what was looked up of many domains, [{tenant, domain, kind, values, lookups, authorized, problem, error}]: error where there was no answer, which changes no status; problem, why what was answered will not do. Returns each domain''s status; when it is due again follows. Refusals: verified_elsewhere (usable, but the name is another tenant''s while that one''s DNS holds), decommissioned.';
+
+create function infrastructure.record_dns_checks(
+    tenant uuid, domain uuid, answers jsonb, at timestamptz default now(), out status text, out refusal text)
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    select d.status into status from infrastructure.domains d where d.tenant_id = record_dns_checks.tenant and d.id = domain;
+    if not found then
+        raise exception 'domain % of tenant % does not exist', domain, tenant using errcode = 'invalid_parameter_value';
     end if;
+    select recorded.status, recorded.refusal into status, refusal
+    from infrastructure.record_dns_answers((
+        select jsonb_agg(a || jsonb_build_object('tenant', record_dns_checks.tenant, 'domain', record_dns_checks.domain))
+        from jsonb_array_elements(answers) as a), at) as recorded;
 end
 $$;
 comment on function infrastructure.record_dns_checks(uuid, uuid, jsonb, timestamptz) is
-    'lab_platform: notes what was looked up, [{kind, values, lookups, error}], and what follows for the domain, whose status it returns. Refusals: verified_elsewhere (usable, but the name is another tenant''s while that one''s DNS holds), decommissioned.';
+    'lab_platform: the same of one domain, whose status it returns.';
 
 create function infrastructure.decommission_domain(
     tenant uuid, domain uuid, at timestamptz default now(),

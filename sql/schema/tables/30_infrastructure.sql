@@ -116,7 +116,8 @@ create table infrastructure.dns_checks (
     constraint dns_checks_record_fkey foreign key (tenant_id, dns_record_id)
         references infrastructure.dns_records (tenant_id, id),
     constraint dns_checks_status_check check (status in ('ok', 'missing', 'invalid', 'failed')),
-    constraint dns_checks_error_check check ((status = 'failed') = (error is not null)),
+    constraint dns_checks_error_check
+        check (case status when 'failed' then error is not null when 'invalid' then true else error is null end),
     constraint dns_checks_drift_check check (drift in ('lost', 'restored', 'changed'))
 );
 comment on table infrastructure.dns_checks is 'Every look-up of every record; never updated.';
@@ -127,7 +128,7 @@ comment on column infrastructure.dns_checks.checked_at is 'When it was looked up
 comment on column infrastructure.dns_checks.status is 'ok, missing, invalid, or failed: no answer, which says nothing of the record.';
 comment on column infrastructure.dns_checks.observed is 'The values that were answered, sorted.';
 comment on column infrastructure.dns_checks.lookups is 'For spf: DNS look-ups that evaluating it takes.';
-comment on column infrastructure.dns_checks.error is 'Why there was no answer; null if there was one.';
+comment on column infrastructure.dns_checks.error is 'Why there was no answer, or why what was answered will not do where it does not tell that itself.';
 comment on column infrastructure.dns_checks.drift is 'How it differs from the answer before: lost (was ok), restored (is ok again), changed (other values); null if it does not.';
 comment on column infrastructure.dns_checks.change_xid is 'Transaction that last inserted or updated the row.';
 
