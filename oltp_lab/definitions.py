@@ -14,6 +14,9 @@ from oltp_lab.load.assets import assets as load_assets
 from oltp_lab.load.checks import checks as load_checks
 from oltp_lab.neighbours.assets import assets as neighbours_assets
 from oltp_lab.neighbours.assets import checks as neighbours_checks
+from oltp_lab.neighbours.assets import schedules as neighbours_schedules
+from oltp_lab.neighbours.dns.assets import JOB as DNS_VERIFICATION
+from oltp_lab.neighbours.dns.assets import dns_verification
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
 from oltp_lab.sample_data.assets import assets as sample_data_assets
 from oltp_lab.sample_data.checks import checks as sample_data_checks
@@ -82,6 +85,11 @@ def default_jobs() -> list[Any]:
             description="Content, notifications, DNS, payments: each over its own protocol.",
         ),
         dg.define_asset_job(
+            DNS_VERIFICATION,
+            dg.AssetSelection.assets(dns_verification),
+            description="Every domain's DNS.",
+        ),
+        dg.define_asset_job(
             BATCH,
             dg.AssetSelection.key_prefixes("staging", "marts"),
             description="Extracts what changed into the warehouse, refreshes its marts, and "
@@ -111,7 +119,7 @@ def build_defs(*, resources: Mapping[str, Any] | None = None) -> dg.Definitions:
         assets=default_assets,
         asset_checks=default_checks,
         jobs=default_jobs(),
-        schedules=schedules,
+        schedules=[*schedules, *neighbours_schedules],
         sensors=sensors,
         resources={**default_resources, **(resources or {})},
         # One process: starting another costs more than most steps, and DuckDB has one writer.

@@ -29,6 +29,7 @@ def _measured() -> Iterator[dg.AssetKey]:
         yield dg.AssetKey(["marts", PurePath(mart).stem])
     yield dg.AssetKey(["warehouse", "loss_oracle"])
     yield dg.AssetKey(["neighbours", "payments"])
+    yield dg.AssetKey(["neighbours", "dns_verification"])
 
 
 @dg.asset(

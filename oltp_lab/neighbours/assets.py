@@ -11,4 +11,9 @@ assets: list[Any] = [*notifications_assets]
 from oltp_lab.neighbours.content.assets import assets as content_assets
 
 assets: list[Any] = [*content_assets]
+from oltp_lab.neighbours.dns.assets import assets as dns_assets
+from oltp_lab.neighbours.dns.assets import schedules as dns_schedules
+
+assets: list[Any] = [*dns_assets]
 checks: list[Any] = []
+schedules: list[Any] = [*dns_schedules]
