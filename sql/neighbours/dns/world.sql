@@ -158,7 +158,7 @@ with elsewhere as (
     join cases as c on c.n = case %(phase)s when 1 then m.first_case else m.second_case end
     left join lateral (
         select o.host from elsewhere as o
-        where o.kind = m.kind and o.tenant_id <> m.tenant_id and (m.role is null or o.tenant_id = (
+        where strpos(c.zone, '{elsewhere}') > 0 and o.kind = m.kind and o.tenant_id <> m.tenant_id and (m.role is null or o.tenant_id = (
                   select k.owner_tenant_id from claimants as k where k.id = m.domain_id))
         order by (o.place + hashtext(m.host)) %% o.places limit 1) as e on true
 ), lines as (
