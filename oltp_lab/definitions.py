@@ -13,7 +13,6 @@ from oltp_lab.isolation.resource import IsolationSubject
 from oltp_lab.load.assets import assets as load_assets
 from oltp_lab.load.checks import checks as load_checks
 from oltp_lab.neighbours.assets import assets as neighbours_assets
-from oltp_lab.neighbours.assets import checks as neighbours_checks
 from oltp_lab.neighbours.assets import schedules as neighbours_schedules
 from oltp_lab.neighbours.dns.assets import JOB as DNS_VERIFICATION
 from oltp_lab.neighbours.dns.assets import dns_verification
@@ -45,7 +44,6 @@ default_checks = [
     *sample_data_checks,
     *isolation_checks,
     *load_checks,
-    *neighbours_checks,
     *warehouse_checks,
     *findings_checks,
 ]

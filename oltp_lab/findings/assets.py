@@ -28,8 +28,8 @@ def _measured() -> Iterator[dg.AssetKey]:
     for mart in sql.files("warehouse/marts"):
         yield dg.AssetKey(["marts", PurePath(mart).stem])
     yield dg.AssetKey(["warehouse", "loss_oracle"])
-    yield dg.AssetKey(["neighbours", "payments"])
-    yield dg.AssetKey(["neighbours", "dns_verification"])
+    for neighbour in ("content_lifecycle", "notifications", "dns_verification", "payments"):
+        yield dg.AssetKey(["neighbours", neighbour])
 
 
 @dg.asset(

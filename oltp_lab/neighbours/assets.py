@@ -1,19 +1,12 @@
-"""The assets and checks of the neighbours, each of which has them in a package of its own."""
+"""The assets and schedules of the neighbours, each of which has them in a package of its own."""
 
 from typing import Any
 
-from oltp_lab.neighbours.payments.assets import assets as payments_assets
-
-assets: list[Any] = [*payments_assets]
-from oltp_lab.neighbours.notifications.assets import assets as notifications_assets
-
-assets: list[Any] = [*notifications_assets]
 from oltp_lab.neighbours.content.assets import assets as content_assets
-
-assets: list[Any] = [*content_assets]
 from oltp_lab.neighbours.dns.assets import assets as dns_assets
 from oltp_lab.neighbours.dns.assets import schedules as dns_schedules
+from oltp_lab.neighbours.notifications.assets import assets as notifications_assets
+from oltp_lab.neighbours.payments.assets import assets as payments_assets
 
-assets: list[Any] = [*dns_assets]
-checks: list[Any] = []
+assets: list[Any] = [*content_assets, *notifications_assets, *dns_assets, *payments_assets]
 schedules: list[Any] = [*dns_schedules]
