@@ -1,6 +1,6 @@
 """Notifications: relay against PgQueuer's own enqueue, commit to mailbox, and what triggers cost.
 
-The trigger is compared with none, with one that wakes nobody, and with none while a logical slot is
+The trigger is compared with none, with one that notifies, and with none while a logical slot is
 read: four clones, in turns.
 """
 
@@ -179,10 +179,12 @@ def _offer(place: Place, campaigns: list[Any]) -> dict[Any, float]:
 _SETUP = {
     "none": "drop trigger publish on campaigns.campaigns",
     "trigger": "select 1",
-    "trigger, unheard": "drop trigger wake_relay on integration.outbox",
-    "logical decoding": "drop trigger publish on campaigns.campaigns;"
-    " create publication told for table campaigns.campaigns;"
-    " select pg_create_logical_replication_slot('bench_told', 'pgoutput')",
+    "trigger and NOTIFY": "create function public.wake() returns trigger language plpgsql as"
+    " $$begin perform pg_notify('outbox', null); return null; end$$;\n"
+    "create trigger wake after insert on integration.outbox execute function public.wake()",
+    "logical decoding": "drop trigger publish on campaigns.campaigns;\n"
+    "create publication told for table campaigns.campaigns;\n"
+    "select pg_create_logical_replication_slot('bench_told', 'pgoutput')",
 }
 _CHANGE = """
 \\set n random(1, 200)
@@ -241,7 +243,7 @@ def _changing(current: settings.Settings, setup: str) -> Iterator[tuple[Database
     """200 campaigns of one tenant that may run and pause."""
     with scratch(current) as database:
         with database.connect(autocommit=True) as administrator:
-            for statement in setup.split(";"):
+            for statement in setup.split(";\n"):
                 administrator.execute(statement.encode())
             (tenant,) = administrator.execute(
                 "insert into public.tenants (name, status) values ('t', 'active')"

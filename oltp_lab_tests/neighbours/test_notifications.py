@@ -197,6 +197,25 @@ def test_milestones_are_told_in_the_transaction_that_makes_them(seeded: Database
         session.rollback()
 
 
+def test_a_transaction_that_tells_can_be_prepared(seeded: Database) -> None:
+    """One that notifies cannot."""
+    with seeded.connect(autocommit=True) as session:
+        told(session)
+        session.execute("begin")
+        session.execute(
+            "update campaigns.campaigns set status = 'cancelled' where id ="
+            " (select id from campaigns.campaigns where status = 'paused' limit 1)"
+        )
+        session.execute("prepare transaction 'told'")
+        session.execute("commit prepared 'told'")
+        assert [topic for topic, _ in told(session)] == ["campaign.cancelled"]
+        session.execute("begin")
+        session.execute("notify anybody")
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            session.execute("prepare transaction 'told'")
+        session.execute("rollback")
+
+
 def test_a_limit_is_told_of_once_a_period(seeded: Database) -> None:
     """It may be crossed again, by the same event, which the queue has had."""
     with seeded.connect() as session:

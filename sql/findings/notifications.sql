@@ -29,7 +29,7 @@ select
     ) as correctness,
     'Write the outbox by trigger in the same transaction, commit the queue first, and remember for ever what it was handed.'
         as advice,
-    'Two-phase commit: a transaction that has notified cannot be prepared, so the relay would have to poll.' as flips
+    'A quarter of a second is too late: the relay looks every 10 to 50 ms, as NOTIFY would keep transactions from being prepared.' as flips
 from newest;
 
 -- name: table_what_became_of_the_events

@@ -19,8 +19,8 @@ from oltp_lab.neighbours.notifications.kill import Point
 from oltp_lab.servers import Database
 
 BATCH = 2000
-POLL_S = 1.0
-"""Seconds after which the outbox is looked at though nobody has told: that may be lost."""
+POLL_S = (0.01, 0.05)
+"""Seconds between two looks at an empty outbox: at first, and at most."""
 LONGEST_PAUSE_S = 5.0
 """Seconds between two attempts, at most, while a server cannot be reached."""
 
@@ -75,14 +75,12 @@ def run(
             with (
                 places.queue.connect("lab_platform") as queue,
                 places.outbox.connect("lab_platform") as outbox,
-                places.outbox.connect("lab_platform", autocommit=True) as ear,
             ):
                 _limit(queue, outbox)
-                ear.execute(_QUERIES["listen"])
                 pause = 0.1
                 while not ended.is_set():
                     if hand_over(outbox, queue, batch, point) < batch:
-                        _wait(ear)
+                        _wait(outbox, ended)
         except (psycopg.Error, LabError):
             ended.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
@@ -95,10 +93,16 @@ def _limit(queue: psycopg.Connection, outbox: psycopg.Connection) -> None:
     outbox.commit()
 
 
-def _wait(ear: psycopg.Connection) -> None:
-    """Until something was written, or the net is due; what was told meanwhile is one telling."""
-    for _ in ear.notifies(timeout=POLL_S, stop_after=1):
-        pass
+def _wait(outbox: psycopg.Connection, ended: threading.Event) -> None:
+    """Until something was written."""
+    pause, longest = POLL_S
+    outbox.autocommit = True
+    while not ended.wait(pause):
+        (waiting,) = outbox.execute(_QUERIES["waiting"]).fetchone() or (False,)
+        if waiting:
+            break
+        pause = min(1.2 * pause, longest)
+    outbox.autocommit = False
 
 
 @click.command()

@@ -7,8 +7,9 @@ set statement_timeout = '10s'; set idle_in_transaction_session_timeout = '15s'; 
 -- name: limits_of_queue
 set statement_timeout = '10s'; set lock_timeout = '2s'
 
--- name: listen
-listen outbox
+-- name: waiting
+-- Without a transaction, a lock or an xid; what was deleted is passed over by its page until it is vacuumed.
+select exists (select from integration.outbox)
 
 -- name: take
 -- Deleted, as far as others can tell, when this commits; until then locked.
@@ -24,6 +25,3 @@ from taken t
 
 -- name: hand_over
 select queue.receive(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[])
-
--- name: waiting
-select exists (select from integration.outbox)

@@ -1,5 +1,7 @@
 -- What others are told of: triggers write the outbox in the transaction of what happened, so that there is
 -- one way to it, whoever changes the row. A topic that is a kind of notification is told to users.
+-- Nobody is woken: a transaction that has notified cannot be prepared, and notifying ones commit one after the
+-- other, under a lock of the whole server. The relay looks instead.
 
 create function lab.publish_campaign() returns trigger
     language plpgsql
@@ -76,16 +78,3 @@ create trigger publish after update of used on billing.usage_counters for each r
     when (new.maximum > 0 and (old.used < new.maximum and new.used >= new.maximum
                                or old.used < new.maximum - new.maximum / 5 and new.used >= new.maximum - new.maximum / 5))
     execute function lab.publish_limit();
-
--- The relay listens. A transaction tells it once, at its commit, however much it writes.
-create function lab.wake_relay() returns trigger
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-begin
-    perform pg_notify('outbox', '');
-    return null;
-end
-$$;
-comment on function lab.wake_relay() is 'Wakes the relay.';
-create trigger wake_relay after insert on integration.outbox for each statement execute function lab.wake_relay();
