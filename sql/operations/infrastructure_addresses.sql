@@ -1,13 +1,51 @@
 -- Addresses and servers: whose they are, and what happens when one fails, is worn out or given up.
 
+-- What both ways of giving an address to a tenant end in: the caller holds the lock on it.
+create function infrastructure.hand_over_smtp_ip(tenant uuid, smtp_ip uuid, at timestamptz) returns void
+    language sql
+begin atomic
+    -- A session that released it meanwhile may have begun later than this one.
+    with handed as (
+        update infrastructure.smtp_ips i
+        set status = 'assigned', owner_tenant_id = hand_over_smtp_ip.tenant, updated_at = hand_over_smtp_ip.at
+        where i.id = hand_over_smtp_ip.smtp_ip
+        returning i.id
+    )
+    insert into infrastructure.ip_assignments (smtp_ip_id, owner_tenant_id, assigned_at)
+    select h.id, hand_over_smtp_ip.tenant,
+           greatest(hand_over_smtp_ip.at,
+                    (select max(a.released_at) from infrastructure.ip_assignments a where a.smtp_ip_id = h.id))
+    from handed h;
+end;
+comment on function infrastructure.hand_over_smtp_ip(uuid, uuid, timestamptz) is
+    'lab_platform: a free address, which the caller has locked, becomes a tenant''s.';
+
+create function infrastructure.address_refusal(tenant uuid) returns text
+    language plpgsql stable
+    set search_path = pg_catalog
+as $$
+declare
+    found_status text;
+begin
+    select t.status into found_status from public.tenants t where t.id = tenant and t.status <> 'deleted';
+    if not found then
+        raise exception 'tenant % does not exist', tenant using errcode = 'invalid_parameter_value';
+    end if;
+    return case found_status when 'suspended' then 'tenant_suspended' end;
+end
+$$;
+comment on function infrastructure.address_refusal(uuid) is
+    'lab_platform: why a tenant may have no address now: tenant_suspended; null if it may. Raises 22023 for an unknown or deleted tenant.';
+
 create function infrastructure.assign_smtp_ip(tenant uuid, smtp_ip uuid, at timestamptz default now()) returns text
     language plpgsql
     set search_path = pg_catalog
 as $$
+declare
+    refusal constant text := infrastructure.address_refusal(tenant);
 begin
-    perform from public.tenants t where t.id = tenant and t.status <> 'deleted';
-    if not found then
-        raise exception 'tenant % does not exist', tenant using errcode = 'invalid_parameter_value';
+    if refusal is not null then
+        return refusal;
     end if;
     -- The server is locked too, so that its failure sees the assignment or the assignment the failure.
     perform from infrastructure.smtp_ips i
@@ -17,17 +55,12 @@ begin
     if not found then
         return 'not_available';
     end if;
-    -- A session that released it meanwhile may have begun later than this one.
-    insert into infrastructure.ip_assignments (smtp_ip_id, owner_tenant_id, assigned_at)
-    select smtp_ip, tenant, greatest(at, max(a.released_at))
-    from infrastructure.ip_assignments a where a.smtp_ip_id = smtp_ip;
-    update infrastructure.smtp_ips i set status = 'assigned', owner_tenant_id = tenant, updated_at = at
-    where i.id = smtp_ip;
+    perform infrastructure.hand_over_smtp_ip(tenant, smtp_ip, at);
     return null;
 end
 $$;
 comment on function infrastructure.assign_smtp_ip(uuid, uuid, timestamptz) is
-    'lab_platform: gives a tenant an address of a server in order; null, or why not: not_available.';
+    'lab_platform: gives a tenant an address of a server in order; null, or why not: tenant_suspended, not_available.';
 
 create function infrastructure.release_smtp_ip(smtp_ip uuid, at timestamptz default now()) returns boolean
     language plpgsql
@@ -49,21 +82,34 @@ $$;
 comment on function infrastructure.release_smtp_ip(uuid, timestamptz) is
     'lab_platform: takes an address from its tenant; it is available again, or rests if its reputation suffered. False if nobody had it.';
 
--- First what can carry the expected volume (or most of it), then what does not share a server with the
--- tenant's other addresses, then what is cheapest.
+-- First what carries most of the expected volume, of that what is worth most: the mails it carries by its
+-- reputation (a fifth less a band), less half of the room that nobody else could use then. Taking the
+-- roomiest for everybody would leave the cold ones to who comes late. Then what does not share a server with
+-- the tenant's other addresses, then what is cheapest.
 create function infrastructure.allocate_smtp_ip(
     tenant uuid, at timestamptz default now(), expected bigint default 0, out smtp_ip_id uuid, out refusal text)
     language plpgsql
     set search_path = pg_catalog
 as $$
 begin
+    refusal := infrastructure.address_refusal(tenant);
+    if refusal is not null then
+        return;
+    end if;
     select i.id into smtp_ip_id
     from infrastructure.smtp_ips i
     join infrastructure.vps_instances v on v.id = i.vps_instance_id
+    join infrastructure.reputation_bands b on b.band = i.health
+    cross join lateral (select infrastructure.warmup_day(i.warmup_day, i.last_sent_at, at) as day) today
+    left join infrastructure.warmup_steps step on step.curve = i.warmup_curve and step.day = today.day
+    cross join lateral (
+        select case when i.period_ends_at > at then i.allowance - i.sent_in_period
+                    else infrastructure.period_allowance(
+                        i.warmup_curve, today.day, step.allowance, i.daily_cap, b.volume_percent) end as room) r
     left join infrastructure.address_prices((at at time zone 'UTC')::date) price on price.smtp_ip_id = i.id
-    where i.status = 'available' and i.health in ('healthy', 'watched') and v.status = 'active'
-      and i.created_at <= at
-    order by least(infrastructure.address_room(i, at), expected) desc,
+    where i.status = 'available' and b.severity <= 1 and v.status = 'active' and i.created_at <= at
+    order by r.room * 5 >= expected * 4 desc,
+             least(r.room, expected) * (1 - b.severity / 5.0::float8) - greatest(r.room - expected, 0) / 2.0::float8 desc,
              exists (select from infrastructure.smtp_ips held
                      where held.owner_tenant_id = tenant and held.vps_instance_id = i.vps_instance_id),
              price.monthly_cents, i.address
@@ -74,11 +120,11 @@ begin
         refusal := 'no_free_address';
         return;
     end if;
-    refusal := infrastructure.assign_smtp_ip(tenant, smtp_ip_id, at);
+    perform infrastructure.hand_over_smtp_ip(tenant, smtp_ip_id, at);
 end
 $$;
 comment on function infrastructure.allocate_smtp_ip(uuid, timestamptz, bigint) is
-    'lab_platform: gives a tenant the free address that suits it best, for so many mails a day. Refusal: no_free_address.';
+    'lab_platform: gives a tenant the free address that suits it best, for so many mails a day. Refusals: tenant_suspended, no_free_address.';
 
 create function infrastructure.replace_smtp_ip(
     smtp_ip uuid, forced boolean, at timestamptz default now(),

@@ -4,19 +4,20 @@ create function infrastructure.address_prices(on_day date)
     returns table (smtp_ip_id uuid, vps_instance_id uuid, monthly_cents float8)
     language sql stable
 begin atomic
-    with price as (
+    with price as materialized (
         select distinct on (coalesce(c.smtp_ip_id, c.vps_instance_id))
-               c.vps_instance_id, c.smtp_ip_id, c.cents * 30.0::float8 / (c.ends_on - c.starts_on) as monthly_cents
+               coalesce(c.smtp_ip_id, c.vps_instance_id) as paid, c.cents * 30.0::float8 / (c.ends_on - c.starts_on) as monthly_cents
         from infrastructure.costs c
         where c.starts_on <= address_prices.on_day
         order by coalesce(c.smtp_ip_id, c.vps_instance_id), c.starts_on desc
     )
-    select i.id, i.vps_instance_id,
-           coalesce(instance.monthly_cents, 0) / count(*) over (partition by i.vps_instance_id)
-           + coalesce(own.monthly_cents, 0)
+    select i.id, i.vps_instance_id, coalesce(instance.monthly_cents, 0) / shared.addresses + coalesce(own.monthly_cents, 0)
     from infrastructure.smtp_ips i
-    left join price instance on instance.vps_instance_id = i.vps_instance_id and instance.smtp_ip_id is null
-    left join price own on own.smtp_ip_id = i.id
+    join (select h.vps_instance_id, count(*) as addresses
+          from infrastructure.smtp_ips h where h.status <> 'retired' group by h.vps_instance_id) as shared
+      on shared.vps_instance_id = i.vps_instance_id
+    left join price instance on instance.paid = i.vps_instance_id
+    left join price own on own.paid = i.id
     where i.status <> 'retired';
 end;
 comment on function infrastructure.address_prices(date) is

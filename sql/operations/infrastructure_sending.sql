@@ -8,34 +8,60 @@ end;
 comment on function infrastructure.volume_percent(text[]) is
     'lab_platform: the share of its usual allowance that what is in these bands may send.';
 
+create function infrastructure.no_such_curve(curve text) returns integer
+    language plpgsql stable parallel safe
+    set search_path = pg_catalog
+as $$
+begin
+    raise exception 'there is no warm-up curve %', curve using errcode = 'invalid_parameter_value';
+end
+$$;
+comment on function infrastructure.no_such_curve(text) is 'lab_platform: refuses a warm-up curve that has no first day.';
+
 -- Warm-up goes by days on which mail was sent, and starts over after 30 days without.
+create function infrastructure.warmup_day(last_day integer, last_sent_at timestamptz, at timestamptz) returns integer
+    language sql stable parallel safe
+begin atomic
+    select case
+        when warmup_day.last_sent_at is null or warmup_day.last_sent_at <= warmup_day.at - interval '30 days' then 0
+        when date_trunc('day', warmup_day.last_sent_at, 'UTC') < date_trunc('day', warmup_day.at, 'UTC')
+            then warmup_day.last_day + 1
+        else warmup_day.last_day
+    end;
+end;
+comment on function infrastructure.warmup_day(integer, timestamptz, timestamptz) is
+    'lab_platform: the day on its curve of who sends now.';
+
+create function infrastructure.period_allowance(
+    curve text, day integer, step integer, cap integer, percent integer) returns integer
+    language sql stable parallel safe
+begin atomic
+    select greatest(
+        sign(period_allowance.percent)::integer,
+        least(coalesce(period_allowance.step,
+                       case period_allowance.day when 0 then infrastructure.no_such_curve(period_allowance.curve) end,
+                       period_allowance.cap),
+              period_allowance.cap) * period_allowance.percent / 100);
+end;
+comment on function infrastructure.period_allowance(text, integer, integer, integer, integer) is
+    'lab_platform: mails allowed in a period of a day on a curve, by its step, none of which is left once it is warm.';
+
 create function infrastructure.sending_period(
     curve text, last_day integer, last_sent_at timestamptz, cap integer, percent integer, at timestamptz,
     out day integer, out allowance integer, out ends_at timestamptz)
-    language plpgsql stable
-    set search_path = pg_catalog
-as $$
-declare
-    unit text := 'day';
-begin
-    day := case
-        when last_sent_at is null or last_sent_at <= at - interval '30 days' then 0
-        when date_trunc('day', last_sent_at, 'UTC') < date_trunc('day', at, 'UTC') then last_day + 1
-        else last_day
-    end;
-    select s.allowance, s.period into allowance, unit
-    from infrastructure.warmup_steps s where s.curve = sending_period.curve and s.day = sending_period.day;
-    if not found then
-        if day = 0 then
-            raise exception 'there is no warm-up curve %', curve using errcode = 'invalid_parameter_value';
-        end if;
-        allowance := cap;
-        unit := 'day';
-    end if;
-    allowance := greatest(sign(percent)::integer, least(allowance, cap) * percent / 100);
-    ends_at := date_trunc(unit, at, 'UTC') + case unit when 'hour' then interval '1 hour' else interval '1 day' end;
-end
-$$;
+    language sql stable
+begin atomic
+    select today.day,
+           infrastructure.period_allowance(
+               sending_period.curve, today.day, step.allowance, sending_period.cap, sending_period.percent),
+           case step.period
+               when 'hour' then date_trunc('hour', sending_period.at, 'UTC') + interval '1 hour'
+               else date_trunc('day', sending_period.at, 'UTC') + interval '1 day'
+           end
+    from (select infrastructure.warmup_day(
+              sending_period.last_day, sending_period.last_sent_at, sending_period.at) as day) as today
+    left join infrastructure.warmup_steps step on step.curve = sending_period.curve and step.day = today.day;
+end;
 comment on function infrastructure.sending_period(text, integer, timestamptz, integer, integer, timestamptz) is
     'lab_platform: the day on its curve, the allowance and the end of the period that begins for who sends now.';
 

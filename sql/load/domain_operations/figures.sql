@@ -60,10 +60,11 @@ from infrastructure.smtp_ips i join scratch_load.warmth w on w.smtp_ip_id = i.id
 group by i.health;
 
 -- name: quality
--- What the chosen addresses can carry of what is expected, as a share of what the best free ones could.
+-- What the chosen addresses carry of what is expected, by their reputation, as a share of what the best free
+-- ones would: roomier ones are spared for who needs them, as far as most is carried.
 select 'judged', count(*)::float8 from scratch_load.choices
 union all
-select 'share_of_the_best', coalesce(sum(chosen)::float8 / nullif(sum(best), 0), 0) from scratch_load.choices;
+select 'share_of_the_best', coalesce(sum(chosen) / nullif(sum(best), 0), 0) from scratch_load.choices;
 
 -- name: warm_up
 select 'mails_sent', coalesce(sum(sent), 0)::float8 from scratch_load.slots

@@ -51,7 +51,7 @@ create table scratch_load.moves (
 );
 create table scratch_load.given_up (tenant_id uuid not null, addresses bigint not null);
 -- Of allocations: what the address can carry of the mail expected, and what the best free one could.
-create table scratch_load.choices (chosen bigint not null, best bigint not null);
+create table scratch_load.choices (chosen float8 not null, best float8 not null);
 -- Where addresses began to warm up.
 create table scratch_load.warmth (smtp_ip_id uuid primary key, warmup_day integer not null);
 grant select, insert, update, delete on all tables in schema scratch_load to lab_platform;
@@ -212,13 +212,21 @@ begin
 end
 $$;
 
+-- Mails of those expected that an address carries now, by its reputation.
+create function scratch_load.worth(address infrastructure.smtp_ips, expected bigint, at timestamptz) returns float8
+    language sql stable
+begin atomic
+    select least(infrastructure.address_room(worth.address, worth.at), worth.expected) * (1 - b.severity / 5.0::float8)
+    from infrastructure.reputation_bands b where b.band = (worth.address).health;
+end;
+
 -- Nobody, if there is none.
-create function scratch_load.best_free(at timestamptz, expected bigint, out smtp_ip_id uuid, out room bigint)
+create function scratch_load.best_free(at timestamptz, expected bigint, out smtp_ip_id uuid, out worth float8)
     language plpgsql stable
     set search_path = pg_catalog
 as $$
 begin
-    select i.id, least(infrastructure.address_room(i, at), expected) into smtp_ip_id, room
+    select i.id, scratch_load.worth(i, expected, at) into smtp_ip_id, worth
     from infrastructure.smtp_ips i
     join infrastructure.vps_instances v on v.id = i.vps_instance_id
     where i.status = 'available' and i.health in ('healthy', 'watched') and v.status = 'active' and i.created_at <= at
@@ -246,7 +254,7 @@ create function scratch_load.judge_allocation(tenant uuid, expected bigint, sess
 as $$
 declare
     at constant timestamptz := scratch_load.clock();
-    best constant bigint := (select b.room from scratch_load.best_free(at, expected) b);
+    best constant float8 := (select b.worth from scratch_load.best_free(at, expected) b);
     answer record;
 begin
     select a.*, i as address into answer
@@ -255,7 +263,7 @@ begin
     -- One that became free after the look is compared with nothing.
     if answer.refusal is null and best is not null then
         insert into scratch_load.choices (chosen, best)
-        values (least(infrastructure.address_room(answer.address, at), expected), best);
+        values (scratch_load.worth(answer.address, expected, at), best);
     end if;
     return scratch_load.note('judge_allocation', coalesce(answer.refusal, 'allocated'), session);
 end
