@@ -157,22 +157,109 @@ $$;
 comment on function infrastructure.replace_smtp_ip(uuid, boolean, timestamptz) is
     'lab_platform: puts another address in an address''s place, which warms up as it must: of the mails expected today, what exceeds the tenant''s room waits. Forced: the old one goes even if there is no other. Refusals: not_assigned, no_free_address.';
 
-create function infrastructure.rotate_smtp_ips(at timestamptz default now())
+-- Locked, never waited for, and judged again once locked: several sessions share a storm, and what has
+-- recovered meanwhile is left alone.
+create function infrastructure.rotate_smtp_ips(at timestamptz default now(), most integer default null)
     returns table (smtp_ip uuid, replacement uuid, expected bigint, room bigint, refusal text)
     language plpgsql
     set search_path = pg_catalog
 as $$
+declare
+    worn record;
+    band text;
+    moved integer := 0;
 begin
-    return query
-        select i.id, r.replacement, r.expected, r.room, r.refusal
-        from (select s.id, s.health from infrastructure.smtp_ips s
-              where s.status = 'assigned' and s.health in ('quarantined', 'blocked') and s.created_at <= at
-              order by s.id) i
-        cross join lateral infrastructure.replace_smtp_ip(i.id, i.health = 'blocked', at) r;
+    for worn in
+        select i.id from infrastructure.smtp_ips i
+        where i.status = 'assigned' and i.health in ('quarantined', 'blocked') and i.created_at <= at
+        order by i.health = 'blocked' desc, i.id
+    loop
+        exit when moved >= most;
+        select i.health into band from infrastructure.smtp_ips i
+        where i.id = worn.id and i.status = 'assigned' and i.health in ('quarantined', 'blocked')
+        for update skip locked;
+        continue when not found;
+        moved := moved + 1;
+        return query select worn.id, r.* from infrastructure.replace_smtp_ip(worn.id, band = 'blocked', at) r;
+    end loop;
 end
 $$;
-comment on function infrastructure.rotate_smtp_ips(timestamptz) is
-    'lab_platform: replaces addresses whose reputation is lost: blocked ones anyway, quarantined ones if there is another.';
+comment on function infrastructure.rotate_smtp_ips(timestamptz, integer) is
+    'lab_platform: replaces addresses whose reputation is lost, so many at most: blocked ones first and anyway, quarantined ones if there is another. Those that another session is at are left to it.';
+
+create function infrastructure.report_blocklisting(smtp_ip uuid, listed boolean, at timestamptz default now()) returns text
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    band text;
+begin
+    update infrastructure.smtp_ips i
+    set health = case when listed then 'blocked' when i.health = 'blocked' then 'watched' else i.health end, updated_at = at
+    where i.id = smtp_ip and i.status <> 'retired'
+    returning i.health into band;
+    if not found then
+        raise exception 'address % does not exist or is retired', smtp_ip using errcode = 'invalid_parameter_value';
+    end if;
+    return band;
+end
+$$;
+comment on function infrastructure.report_blocklisting(uuid, boolean, timestamptz) is
+    'lab_platform: a blocklist has an address, or has it no more; returns its band. A listed one is blocked and sends nothing from now on; one that is taken off the list is watched, until its own rates are judged again.';
+
+-- A tenant is locked, then looked at again: two sessions give nobody two.
+create function infrastructure.supply_smtp_ips(at timestamptz default now())
+    returns table (tenant uuid, smtp_ip uuid, expected bigint, refusal text)
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    waiting record;
+begin
+    for waiting in
+        select t.id from public.tenants t
+        where t.status in ('created', 'active')
+          and not exists (select from infrastructure.smtp_ips i where i.owner_tenant_id = t.id)
+          and exists (select from infrastructure.email_accounts a
+                      join infrastructure.domains d on d.tenant_id = a.tenant_id and d.id = a.domain_id
+                      where a.tenant_id = t.id and a.provider = 'smtp' and a.status = 'active' and d.status = 'verified')
+        order by t.id
+    loop
+        perform from public.tenants t
+        where t.id = waiting.id and t.status in ('created', 'active') for no key update skip locked;
+        continue when not found
+            or exists (select from infrastructure.smtp_ips i where i.owner_tenant_id = waiting.id);
+        tenant := waiting.id;
+        select coalesce(ceil(sum(s.sent) / 7.0), 0) into expected
+        from infrastructure.daily_sends s
+        where s.tenant_id = waiting.id and s.smtp_ip_id is not null
+          and s.day < (at at time zone 'UTC')::date and s.day >= (at at time zone 'UTC')::date - 7;
+        select a.smtp_ip_id, a.refusal into smtp_ip, refusal from infrastructure.allocate_smtp_ip(waiting.id, at, expected) a;
+        return next;
+    end loop;
+end
+$$;
+comment on function infrastructure.supply_smtp_ips(timestamptz) is
+    'lab_platform: gives each tenant that would send through an address and has none one, as far as there are any. Refusals: those of allocate_smtp_ip.';
+
+create function infrastructure.address_shortage(at timestamptz default now()) returns text
+    language sql stable
+begin atomic
+    select format('no address is free: %s are assigned, %s rest (the first until %s), %s are blocklisted or worn, %s are on servers '
+                  'that are not active; rent addresses, or bring a server back',
+                  count(*) filter (where i.status = 'assigned'), count(*) filter (where i.status = 'resting'),
+                  coalesce(to_char((min(coalesce(i.last_sent_at, i.updated_at)) filter (where i.status = 'resting')
+                                    + interval '30 days') at time zone 'UTC', 'YYYY-MM-DD'), 'none'),
+                  count(*) filter (where i.status = 'available' and b.severity > 1),
+                  count(*) filter (where i.status = 'available' and b.severity <= 1 and v.status <> 'active'))
+    from infrastructure.smtp_ips i
+    join infrastructure.vps_instances v on v.id = i.vps_instance_id
+    join infrastructure.reputation_bands b on b.band = i.health
+    where i.status <> 'retired' and i.created_at <= address_shortage.at
+    having coalesce(not bool_or(i.status = 'available' and b.severity <= 1 and v.status = 'active'), true);
+end;
+comment on function infrastructure.address_shortage(timestamptz) is
+    'lab_platform: why no address is free, and what to do about it; null while one is.';
 
 create function infrastructure.reinstate_rested_ips(at timestamptz default now()) returns bigint
     language plpgsql
@@ -211,6 +298,27 @@ end
 $$;
 comment on function infrastructure.fail_vps_instance(uuid, timestamptz) is
     'lab_platform: a server is out of order: its addresses are replaced by others, as far as there are any.';
+
+create function infrastructure.drain_vps_instance(vps_instance uuid, at timestamptz default now())
+    returns table (smtp_ip uuid, replacement uuid, expected bigint, room bigint, refusal text)
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    update infrastructure.vps_instances v set status = 'draining'
+    where v.id = vps_instance and v.status in ('active', 'draining');
+    if not found then
+        raise exception 'instance % is not active', vps_instance using errcode = 'invalid_parameter_value';
+    end if;
+    return query
+        select i.id, r.replacement, r.expected, r.room, r.refusal
+        from (select s.id from infrastructure.smtp_ips s
+              where s.vps_instance_id = vps_instance and s.status = 'assigned' order by s.id) i
+        cross join lateral infrastructure.replace_smtp_ip(i.id, false, at) r;
+end
+$$;
+comment on function infrastructure.drain_vps_instance(uuid, timestamptz) is
+    'lab_platform: a server is to be given up: nobody new gets an address of it, and who has one gets another as far as there are any. To be called again until none is assigned, then retire_vps_instance.';
 
 create function infrastructure.retire_vps_instance(vps_instance uuid, at timestamptz default now()) returns void
     language plpgsql

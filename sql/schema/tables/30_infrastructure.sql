@@ -205,7 +205,7 @@ create table infrastructure.vps_instances (
     change_xid bigint,
     constraint vps_instances_pkey primary key (id),
     constraint vps_instances_name_key unique (name),
-    constraint vps_instances_status_check check (status in ('provisioning', 'active', 'failed', 'retired')),
+    constraint vps_instances_status_check check (status in ('provisioning', 'active', 'draining', 'failed', 'retired')),
     constraint vps_instances_retired_check check ((status = 'retired') = (retired_at is not null))
 );
 comment on table infrastructure.vps_instances is 'Rented servers that mail leaves from.';
@@ -213,7 +213,7 @@ comment on column infrastructure.vps_instances.id is 'Key of the instance.';
 comment on column infrastructure.vps_instances.name is 'Its host name.';
 comment on column infrastructure.vps_instances.provider is 'Who it is rented from.';
 comment on column infrastructure.vps_instances.region is 'Where it stands.';
-comment on column infrastructure.vps_instances.status is 'provisioning, active, failed or retired.';
+comment on column infrastructure.vps_instances.status is 'provisioning, active, draining (goes on for who has an address of it, takes nobody new), failed or retired.';
 comment on column infrastructure.vps_instances.created_at is 'When it was ordered.';
 comment on column infrastructure.vps_instances.retired_at is 'When it was given up.';
 comment on column infrastructure.vps_instances.change_xid is 'Transaction that last inserted or updated the row.';
