@@ -32,8 +32,8 @@ def _in_status(account: Account, status: str) -> Any:
     ended = START if status in ("canceled", "incomplete_expired") else None
     (row,) = account.rows(
         "insert into billing.subscriptions (tenant_id, status, plan_key, period, started_at,"
-        " anchor_at, period_start, period_end, trial_ends_at, ended_at, as_of)"
-        " select %s, %s, 'growth', 'month', t, t, t, t + '30 days', t + '14 days', %s, t"
+        " anchor_at, period_start, period_end, trial_ends_at, ended_at)"
+        " select %s, %s, 'growth', 'month', t, t, t, t + '30 days', t + '14 days', %s"
         " from (values (%s::timestamptz)) as begin (t) returning id",
         status, ended, START,
     )  # fmt: skip

@@ -23,7 +23,7 @@ _TABLE = re.compile(
 )
 UNREACHED = {
     # The application may not void the invoices of a subscription that expires.
-    ("billing.move_subscription", 17),
+    ("billing.move_subscription", 16),
     # No tenant leaves a trial for a pause by itself; as the update of the other branch.
     ("billing.resume_subscription", 10),
 }

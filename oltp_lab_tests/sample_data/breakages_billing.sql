@@ -194,12 +194,7 @@ where ctid = (select min(ctid) from billing.webhook_events where type = 'refund.
 update billing.webhook_events as e set owner_tenant_id = c.owner_tenant_id
 from billing.customers as c
 where e.owner_tenant_id <> c.owner_tenant_id
-  and e.ctid = (select min(ctid) from billing.webhook_events where outcome = 'ignored');
-
--- name: webhooks_told_of_an_unknown_subscription
-update billing.webhook_events set payload = jsonb_set(payload, '{data,object,metadata,subscription_id}', to_jsonb(gen_random_uuid()))
-where ctid = (select min(ctid) from billing.webhook_events
-              where type = 'customer.subscription.created' and outcome = 'applied');
+  and e.ctid = (select min(ctid) from billing.webhook_events where type = 'customer.updated');
 
 -- name: webhooks_told_before_it_happened
 update billing.webhook_events set received_at = occurred_at - interval '1 second'

@@ -1,79 +1,6 @@
--- Tenants that the payment provider bills (Stripe Billing): what it holds of them is copied here, whole.
--- An event of the provider's only says that something changed: who processes it asks for the present
--- state of its customer, after the event came and outside of any transaction, and hands that over. So
--- neither the order of events nor their number matters; only a state asked for earlier is refused.
-
-create function billing.mirror_customer(tenant uuid, customer text) returns void
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-begin
-    perform billing.link_customer(tenant, customer);
-    update billing.customers c set mirrored_at = '-infinity'
-    where c.provider_id = customer and c.mirrored_at is null;
-end
-$$;
-comment on function billing.mirror_customer(uuid, text) is
-    'lab_platform: says which customer at the provider a tenant is, and that the provider bills it from now on.';
-
-create function billing.claim_mirrors(batch integer default 100, lease interval default '1 minute',
-        at timestamptz default now())
-    returns table (tenant uuid, customer text, event_ids text[], asked_at timestamptz)
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-#variable_conflict use_column
-begin
-    return query
-    with due as (
-        select e.id from billing.webhook_events e
-        left join billing.customers c on c.provider_id = billing.customer_of(e.payload)
-        where e.status = 'pending' and e.retry_at <= at and (c.provider_id is null or c.mirrored_at is not null)
-        order by e.retry_at limit batch for update of e skip locked
-    ), claimed as (
-        update billing.webhook_events e set retry_at = at + lease
-        from due where e.id = due.id
-        returning e.id, billing.customer_of(e.payload) as customer
-    )
-    select c.owner_tenant_id, claimed.customer, array_agg(claimed.id order by claimed.id), clock_timestamp()
-    from claimed left join billing.customers c on c.provider_id = claimed.customer
-    group by c.owner_tenant_id, claimed.customer;
-end
-$$;
-comment on function billing.claim_mirrors(integer, interval, timestamptz) is
-    'lab_platform: takes pending events, by the customer whose state is now to be asked for (tenant null: not known yet; customer null: nobody''s); who dies with them loses them when the lease ends. Any number of workers.';
-
-create function billing.customer_of(payload jsonb) returns text
-    language plpgsql stable
-    set search_path = pg_catalog
-as $$
-declare
-    told constant jsonb := payload #> '{data,object}';
-begin
-    return case when told ->> 'object' = 'customer' then told ->> 'id' else coalesce(told ->> 'customer', (
-        select c.provider_id from billing.payments p
-        join billing.customers c on c.owner_tenant_id = p.tenant_id
-        where p.provider_id = told ->> 'payment_intent'
-        limit 1)) end;
-end
-$$;
-comment on function billing.customer_of(jsonb) is
-    'lab_platform: the customer whom an event concerns; of a refund, by its payment; null: nobody.';
-
-create function billing.fail_mirror(event_ids text[], problem text, at timestamptz default now()) returns void
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-begin
-    -- Again after 2, 4, 8, ... minutes, for three days.
-    update billing.webhook_events e
-    set status = case when e.attempts < 11 then 'pending' else 'failed' end, attempts = e.attempts + 1,
-        retry_at = at + interval '2 minutes' * (2 ^ e.attempts), outcome = problem
-    where e.id = any (event_ids) and e.status = 'pending';
-end
-$$;
-comment on function billing.fail_mirror(text[], text, timestamptz) is
-    'lab_platform: puts claimed events off, because the provider did not answer or its answer could not be taken over.';
+-- What the payment provider holds of a customer is taken over, whole. It may bill a tenant (subscriptions,
+-- invoices), whose copy is then kept here; or it only charges what is billed here. Neither the order of
+-- events nor their number matters, since none is believed: only a state asked for earlier is refused.
 
 create function billing.provider_key(provider_id text) returns uuid
     language sql immutable parallel safe
@@ -82,6 +9,32 @@ begin atomic
 end;
 comment on function billing.provider_key(text) is
     'lab_platform: the key under which an object of the provider''s is kept here.';
+
+create function billing.states_between(present text, wanted text) returns text[]
+    language plpgsql stable
+    set search_path = pg_catalog
+as $$
+declare
+    path text[];
+begin
+    with recursive walk (status, path) as (
+        select present, '{}'::text[]
+        union all
+        select t.to_status, walk.path || t.to_status
+        from walk
+        join lab.transitions t on t.table_name = 'billing.subscriptions' and t.from_status = walk.status
+        where t.to_status <> all (walk.path) and t.to_status <> present
+    )
+    select walk.path into path from walk where walk.status = wanted
+    order by cardinality(walk.path) limit 1;
+    if not found then
+        raise exception 'a subscription cannot go from % to %', present, wanted using errcode = 'check_violation';
+    end if;
+    return path;
+end
+$$;
+comment on function billing.states_between(text, text) is
+    'lab_platform: the states through which a subscription comes to another by the shortest way, that one included; raises when there is none.';
 
 create function billing.mirror_item(tenant uuid, subscription uuid, price text, wanted integer, starts timestamptz)
     returns uuid
@@ -140,11 +93,11 @@ begin
     where mine.tenant_id = tenant and mine.provider_id = told ->> 'id' for no key update;
     if not found then
         insert into billing.subscriptions (tenant_id, id, status, plan_key, period, provider_id, started_at, anchor_at,
-            period_start, period_end, trial_ends_at, canceled_at, ended_at, as_of)
+            period_start, period_end, trial_ends_at, canceled_at, ended_at)
         values (tenant, billing.provider_key(told ->> 'id'), told ->> 'status', plan, told ->> 'period', told ->> 'id', starts, starts,
             to_timestamp((told ->> 'period_start')::bigint), to_timestamp((told ->> 'period_end')::bigint),
             to_timestamp((told ->> 'trial_end')::bigint), to_timestamp((told ->> 'canceled_at')::bigint),
-            to_timestamp((told ->> 'ended_at')::bigint), changed)
+            to_timestamp((told ->> 'ended_at')::bigint))
         returning * into s;
         added := true;
     end if;
@@ -174,8 +127,7 @@ begin
         period_start = to_timestamp((told ->> 'period_start')::bigint), period_end = to_timestamp((told ->> 'period_end')::bigint),
         trial_ends_at = to_timestamp((told ->> 'trial_end')::bigint),
         cancel_at_period_end = (told ->> 'cancel_at_period_end')::boolean,
-        canceled_at = to_timestamp((told ->> 'canceled_at')::bigint), ended_at = to_timestamp((told ->> 'ended_at')::bigint),
-        as_of = changed, as_of_event = null
+        canceled_at = to_timestamp((told ->> 'canceled_at')::bigint), ended_at = to_timestamp((told ->> 'ended_at')::bigint)
     where mine.tenant_id = tenant and mine.id = subscription
       and (mine.status, mine.plan_key, mine.period, mine.payment_method, mine.period_end, mine.cancel_at_period_end, mine.ended_at)
           is distinct from (s.status, plan, told ->> 'period', told ->> 'payment_method',
@@ -290,6 +242,28 @@ $$;
 comment on function billing.mirror_payment(uuid, jsonb) is
     'lab_platform: copies a payment, its last attempt and its refunds.';
 
+create function billing.mirror_charge(tenant uuid, told jsonb) returns void
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    refund jsonb;
+    ended constant timestamptz := to_timestamp((told ->> 'ended_at')::bigint);
+begin
+    if told ->> 'status' <> 'pending' then
+        perform billing.finish_payment(tenant, (told ->> 'attempt')::uuid, told ->> 'status' = 'succeeded', told ->> 'id',
+            told ->> 'failure', ended);
+    end if;
+    for refund in select * from jsonb_array_elements(told -> 'refunds') r
+                  where r ->> 'refund' is not null and r ->> 'status' <> 'pending' loop
+        perform billing.finish_refund(tenant, (refund ->> 'refund')::uuid, refund ->> 'status' = 'succeeded', refund ->> 'id',
+            to_timestamp((refund ->> 'created')::bigint));
+    end loop;
+end
+$$;
+comment on function billing.mirror_charge(uuid, jsonb) is
+    'lab_platform: records what became of an attempt that was begun here (billing.begin_payment), and of its refunds; both are final, so that a state asked for earlier does no harm.';
+
 create function billing.mirror(customer text, told jsonb, asked_at timestamptz, event_ids text[] default '{}',
         at timestamptz default now()) returns text
     language plpgsql
@@ -300,11 +274,11 @@ declare
     part jsonb;
     result text := 'stale';
 begin
-    select * into mine from billing.customers c where c.provider_id = customer and c.mirrored_at is not null for no key update;
+    select * into mine from billing.customers c where c.provider_id = customer for no key update;
     if not found then
         raise exception 'customer % is not known yet', customer using errcode = 'no_data_found';
     end if;
-    if asked_at > mine.mirrored_at then
+    if mine.mirrored_at is null or asked_at > mine.mirrored_at then
         for part in select * from jsonb_array_elements(told -> 'subscriptions') s
                     order by s ->> 'ended_at' is null, (s ->> 'created')::bigint, s ->> 'id' loop
             perform billing.mirror_subscription(mine.owner_tenant_id, part);
@@ -315,7 +289,12 @@ begin
         for part in select * from jsonb_array_elements(told -> 'payments') loop
             perform billing.mirror_payment(mine.owner_tenant_id, part);
         end loop;
-        update billing.customers c set mirrored_at = mirror.asked_at where c.provider_id = customer;
+        for part in select * from jsonb_array_elements(told -> 'charges') loop
+            perform billing.mirror_charge(mine.owner_tenant_id, part);
+        end loop;
+        -- Whom the provider sold a subscription to, it bills from now on.
+        update billing.customers c set mirrored_at = mirror.asked_at
+        where c.provider_id = customer and (mine.mirrored_at is not null or told #> '{subscriptions,0}' is not null);
         result := 'applied';
     end if;
     update billing.webhook_events e
@@ -325,23 +304,10 @@ begin
 end
 $$;
 comment on function billing.mirror(text, jsonb, timestamptz, text[], timestamptz) is
-    'lab_platform: takes over what the provider holds of a customer, asked for at a time (billing.claim_mirrors), and ends the events that led to it: applied, or stale when what was asked for later is here already.';
-
-create function billing.ignore_webhooks(event_ids text[], at timestamptz default now()) returns void
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-begin
-    update billing.webhook_events e set status = 'processed', processed_at = at, outcome = 'ignored'
-    where e.id = any (event_ids) and e.status = 'pending';
-end
-$$;
-comment on function billing.ignore_webhooks(text[], timestamptz) is
-    'lab_platform: ends events that concern no customer.';
+    'lab_platform: takes over what the provider holds of a customer, asked for at a time (billing.claim_webhooks), and ends the events that led to it: applied, or stale when what was asked for later is here already.';
 
 revoke execute on all functions in schema billing from public;
-grant execute on function billing.mirror_customer(uuid, text), billing.claim_mirrors(integer, interval, timestamptz),
-    billing.customer_of(jsonb), billing.fail_mirror(text[], text, timestamptz), billing.provider_key(text),
+grant execute on function billing.provider_key(text), billing.states_between(text, text),
     billing.mirror_item(uuid, uuid, text, integer, timestamptz), billing.mirror_subscription(uuid, jsonb),
-    billing.mirror_invoice(uuid, jsonb), billing.mirror_payment(uuid, jsonb),
-    billing.mirror(text, jsonb, timestamptz, text[], timestamptz), billing.ignore_webhooks(text[], timestamptz) to lab_platform;
+    billing.mirror_invoice(uuid, jsonb), billing.mirror_payment(uuid, jsonb), billing.mirror_charge(uuid, jsonb),
+    billing.mirror(text, jsonb, timestamptz, text[], timestamptz) to lab_platform;

@@ -25,9 +25,7 @@ begin
     perform billing.replace_items(s.tenant_id, s.id, successors, begins);
     update billing.subscriptions target
     set status = 'active', plan_key = i.product_key, period = next_period, anchor_at = anchor,
-        period_start = begins, period_end = billing.period_end(anchor, next_period, begins),
-        as_of = case when s.status = 'active' then s.as_of else at end,
-        as_of_event = case when s.status = 'active' then s.as_of_event end
+        period_start = begins, period_end = billing.period_end(anchor, next_period, begins)
     from billing.subscription_items i
     where target.tenant_id = s.tenant_id and target.id = s.id
       and i.tenant_id = s.tenant_id and i.subscription_id = s.id and i.kind = 'plan' and i.ended_at is null;
@@ -58,7 +56,7 @@ begin
         return billing.renew(s, at, at);
     elsif s.cancel_at_period_end and s.status in ('trialing', 'active') then
         update billing.subscriptions target
-        set cancel_at_period_end = false, canceled_at = null, as_of = at, as_of_event = null
+        set cancel_at_period_end = false, canceled_at = null
         where target.tenant_id = tenant and target.id = s.id;
         perform billing.note_change(tenant, s.id, 'resumed', at);
         return null;

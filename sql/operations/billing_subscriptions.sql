@@ -62,8 +62,7 @@ $$;
 comment on function billing.note_change(uuid, uuid, text, timestamptz) is
     'lab_app: what follows from every change of a subscription: its history, its monthly worth, the tenant''s limits.';
 
-create function billing.move_subscription(tenant uuid, subscription uuid, wanted text, at timestamptz,
-        event text default null) returns void
+create function billing.move_subscription(tenant uuid, subscription uuid, wanted text, at timestamptz) returns void
     language plpgsql
     set search_path = pg_catalog
 as $$
@@ -71,8 +70,7 @@ begin
     update billing.subscriptions s
     set status = wanted,
         ended_at = case when wanted in ('canceled', 'incomplete_expired') then at end,
-        canceled_at = case when wanted = 'canceled' then coalesce(s.canceled_at, at) else s.canceled_at end,
-        as_of = at, as_of_event = event
+        canceled_at = case when wanted = 'canceled' then coalesce(s.canceled_at, at) else s.canceled_at end
     where s.tenant_id = tenant and s.id = subscription;
     if wanted in ('canceled', 'incomplete_expired') then
         update billing.subscription_items i set ended_at = greatest(at, i.started_at)
@@ -88,7 +86,7 @@ begin
     perform billing.note_change(tenant, subscription, 'status', at);
 end
 $$;
-comment on function billing.move_subscription(uuid, uuid, text, timestamptz, text) is
+comment on function billing.move_subscription(uuid, uuid, text, timestamptz) is
     'lab_app: moves a locked subscription to another status, with what follows from it; raises when lab.transitions does not list that.';
 
 create function billing.replace_items(tenant uuid, subscription uuid, lines billing.line[], at timestamptz) returns void
@@ -140,10 +138,10 @@ begin
         trial_end := date_add(at, make_interval(days => offer.trial_days), 'UTC');
     end if;
     insert into billing.subscriptions (tenant_id, id, status, plan_key, period, payment_method,
-        started_at, anchor_at, period_start, period_end, trial_ends_at, as_of)
+        started_at, anchor_at, period_start, period_end, trial_ends_at)
     values (tenant, subscription, case when trial_end is null then 'incomplete' else 'trialing' end, plan, new_period,
         new_payment_method, at, at, at, coalesce(trial_end, billing.period_end(at, new_period, at)),
-        trial_end, at)
+        trial_end)
     on conflict (tenant_id) where ended_at is null do nothing;
     if not found then
         raise exception 'tenant % has a live subscription already: change its plan', tenant
@@ -337,7 +335,7 @@ begin
             using errcode = 'object_not_in_prerequisite_state';
     end if;
     update billing.subscriptions target
-    set cancel_at_period_end = true, canceled_at = at, as_of = at, as_of_event = null
+    set cancel_at_period_end = true, canceled_at = at
     where target.tenant_id = tenant and target.id = s.id;
     perform billing.note_change(tenant, s.id, 'cancellation', at);
 end
@@ -364,7 +362,7 @@ comment on function billing.set_payment_method(uuid, text, timestamptz) is
 
 revoke execute on all functions in schema billing from public;
 grant execute on function billing.require_billed_here(uuid), billing.lock_subscription(uuid), billing.note_change(uuid, uuid, text, timestamptz),
-    billing.move_subscription(uuid, uuid, text, timestamptz, text),
+    billing.move_subscription(uuid, uuid, text, timestamptz),
     billing.replace_items(uuid, uuid, billing.line[], timestamptz),
     billing.create_subscription(uuid, text, text, text, boolean, timestamptz),
     billing.change_now(billing.subscriptions, text, integer, text, text, timestamptz),

@@ -1,6 +1,6 @@
--- The inbox of the payment provider's events, in Stripe's shape. They come twice, late and in any
--- order: each is kept once, an older one never overwrites what a newer one said, and one that comes
--- before what it speaks of waits.
+-- The inbox of the payment provider's events. They come twice, late and in any order, and each is kept
+-- once. An event only says that something changed: who processes it asks for the present state of its
+-- customer, after the event came and outside of any transaction, and has billing.mirror take that over.
 
 create function billing.link_customer(tenant uuid, customer text) returns void
     language plpgsql
@@ -36,139 +36,77 @@ $$;
 comment on function billing.receive_webhook(jsonb, timestamptz) is
     'lab_platform: keeps a verified event to be processed; false when it was there already.';
 
-create function billing.states_between(present text, wanted text) returns text[]
+create function billing.customer_of(payload jsonb) returns text
     language plpgsql stable
     set search_path = pg_catalog
 as $$
 declare
-    path text[];
+    told constant jsonb := payload #> '{data,object}';
 begin
-    with recursive walk (status, path) as (
-        select present, '{}'::text[]
-        union all
-        select t.to_status, walk.path || t.to_status
-        from walk
-        join lab.transitions t on t.table_name = 'billing.subscriptions' and t.from_status = walk.status
-        where t.to_status <> all (walk.path) and t.to_status <> present
-    )
-    select walk.path into path from walk where walk.status = wanted
-    order by cardinality(walk.path) limit 1;
-    if not found then
-        raise exception 'a subscription cannot go from % to %', present, wanted using errcode = 'check_violation';
-    end if;
-    return path;
+    return case when told ->> 'object' = 'customer' then told ->> 'id' else coalesce(told ->> 'customer', (
+        select c.provider_id from billing.payments p
+        join billing.customers c on c.owner_tenant_id = p.tenant_id
+        where p.provider_id = told ->> 'payment_intent'
+        limit 1)) end;
 end
 $$;
-comment on function billing.states_between(text, text) is
-    'lab_platform: the states through which a subscription comes to another by the shortest way, that one included; raises when there is none.';
+comment on function billing.customer_of(jsonb) is
+    'lab_platform: the customer whom an event concerns; of a refund, by its payment; null: nobody.';
 
-create function billing.apply_subscription(tenant uuid, event billing.webhook_events, at timestamptz) returns text
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-declare
-    told constant jsonb := event.payload #> '{data,object}';
-    -- Within one second the later state is the newer one.
-    life constant text[] := '{incomplete,trialing,paused,active,past_due,unpaid,incomplete_expired,canceled}';
-    s billing.subscriptions;
-    path text[];
-    step text;
-begin
-    select * into s from billing.subscriptions mine
-    where mine.tenant_id = tenant and mine.id = (told #>> '{metadata,subscription_id}')::uuid for no key update;
-    if not found then
-        raise exception 'subscription % is not known yet', told #>> '{metadata,subscription_id}' using errcode = 'no_data_found';
-    end if;
-    if (event.occurred_at, array_position(life, told ->> 'status'), event.id)
-       <= (date_trunc('second', s.as_of), array_position(life, s.status), coalesce(s.as_of_event, '')) then
-        return 'stale';
-    end if;
-    if s.status <> told ->> 'status' then
-        path := billing.states_between(s.status, told ->> 'status');  -- events may be missing
-        foreach step in array path loop
-            perform billing.move_subscription(tenant, s.id, step, event.occurred_at, event.id);
-        end loop;
-    end if;
-    update billing.subscriptions mine
-    set cancel_at_period_end = coalesce((told ->> 'cancel_at_period_end')::boolean, mine.cancel_at_period_end),
-        provider_id = told ->> 'id', as_of = event.occurred_at, as_of_event = event.id, updated_at = now()
-    where mine.tenant_id = tenant and mine.id = s.id;
-    return 'applied';
-end
-$$;
-comment on function billing.apply_subscription(uuid, billing.webhook_events, timestamptz) is
-    'lab_platform: takes over what an event says of a subscription (status and whether it is to end), unless something newer did: applied or stale.';
-
-create function billing.apply_webhook(event billing.webhook_events, tenant uuid, at timestamptz) returns text
-    language plpgsql
-    set search_path = pg_catalog
-as $$
-declare
-    told constant jsonb := event.payload #> '{data,object}';
-begin
-    if event.type like 'customer.subscription.%' then
-        return billing.apply_subscription(tenant, event, at);
-    elsif event.type in ('payment_intent.succeeded', 'payment_intent.payment_failed') then
-        perform billing.finish_payment(tenant, (told #>> '{metadata,attempt_id}')::uuid,
-            event.type = 'payment_intent.succeeded', told ->> 'id', told #>> '{last_payment_error,code}', event.occurred_at);
-        return 'applied';
-    elsif event.type in ('refund.updated', 'refund.failed') and told ->> 'status' in ('succeeded', 'failed') then
-        perform billing.finish_refund(tenant, (told #>> '{metadata,refund_id}')::uuid,
-            told ->> 'status' = 'succeeded', told ->> 'id', event.occurred_at);
-        return 'applied';
-    end if;
-    return 'ignored';
-end
-$$;
-comment on function billing.apply_webhook(billing.webhook_events, uuid, timestamptz) is
-    'lab_platform: does what one event asks for: applied, stale or ignored.';
-
-create function billing.process_webhooks(batch integer default 100, at timestamptz default now())
-    returns table (event_id text, outcome text)
+create function billing.claim_webhooks(batch integer default 100, lease interval default '1 minute',
+        at timestamptz default now())
+    returns table (tenant uuid, customer text, event_ids text[], asked_at timestamptz)
     language plpgsql
     set search_path = pg_catalog
 as $$
 #variable_conflict use_column
-declare
-    event billing.webhook_events;
-    tenant uuid;
-    problem text;
 begin
-    for event in
-        select * from billing.webhook_events e where e.status = 'pending' and e.retry_at <= at
-          and not exists (select from billing.customers c  -- whom billing.mirror is for
-                          where c.provider_id = e.payload #>> '{data,object,customer}' and c.mirrored_at is not null)
-        order by e.occurred_at, e.id limit batch for update skip locked
-    loop
-        problem := null;
-        begin
-            select c.owner_tenant_id into tenant from billing.customers c
-            where c.provider_id = event.payload #>> '{data,object,customer}';
-            if not found then
-                raise exception 'customer % is not known yet', event.payload #>> '{data,object,customer}'
-                    using errcode = 'no_data_found';
-            end if;
-            outcome := billing.apply_webhook(event, tenant, at);
-        exception when others then  -- whatever it is, the other events go on, and this one is kept
-            problem := sqlerrm;
-            outcome := 'failed';
-        end;
-        -- Again after 2, 4, 8, ... minutes, for three days.
-        update billing.webhook_events e
-        set owner_tenant_id = coalesce(tenant, e.owner_tenant_id),
-            status = case when problem is null then 'processed' when e.attempts < 11 then 'pending' else 'failed' end,
-            processed_at = case when problem is null then at end,
-            attempts = e.attempts + case when problem is null then 0 else 1 end,
-            retry_at = case when problem is null then e.retry_at else at + interval '2 minutes' * (2 ^ e.attempts) end,
-            outcome = coalesce(problem, process_webhooks.outcome)
-        where e.id = event.id;
-        event_id := event.id;
-        return next;
-    end loop;
+    return query
+    with due as (
+        select e.id from billing.webhook_events e
+        where e.status = 'pending' and e.retry_at <= at
+        order by e.retry_at limit batch for update skip locked
+    ), claimed as (
+        update billing.webhook_events e set retry_at = at + lease
+        from due where e.id = due.id
+        returning e.id, billing.customer_of(e.payload) as customer
+    )
+    select c.owner_tenant_id, claimed.customer, array_agg(claimed.id order by claimed.id), clock_timestamp()
+    from claimed left join billing.customers c on c.provider_id = claimed.customer
+    group by c.owner_tenant_id, claimed.customer;
 end
 $$;
-comment on function billing.process_webhooks(integer, timestamptz) is
-    'lab_platform: processes pending events, oldest first, each by itself; one that fails is tried again for three days and then kept as failed. Any number of workers.';
+comment on function billing.claim_webhooks(integer, interval, timestamptz) is
+    'lab_platform: takes pending events, by the customer whose state is now to be asked for (tenant null: not known yet; customer null: nobody''s); who dies with them loses them when the lease ends. Any number of workers.';
+
+create function billing.fail_webhooks(event_ids text[], problem text, at timestamptz default now()) returns void
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    -- Again after 2, 4, 8, ... minutes, for three days.
+    update billing.webhook_events e
+    set status = case when e.attempts < 11 then 'pending' else 'failed' end, attempts = e.attempts + 1,
+        retry_at = at + interval '2 minutes' * (2 ^ e.attempts), outcome = problem,
+        owner_tenant_id = (select c.owner_tenant_id from billing.customers c
+                           where c.provider_id = billing.customer_of(e.payload))
+    where e.id = any (event_ids) and e.status = 'pending';
+end
+$$;
+comment on function billing.fail_webhooks(text[], text, timestamptz) is
+    'lab_platform: puts claimed events off, because the provider did not answer or its answer could not be taken over.';
+
+create function billing.ignore_webhooks(event_ids text[], at timestamptz default now()) returns void
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    update billing.webhook_events e set status = 'processed', processed_at = at, outcome = 'ignored'
+    where e.id = any (event_ids) and e.status = 'pending';
+end
+$$;
+comment on function billing.ignore_webhooks(text[], timestamptz) is
+    'lab_platform: ends events that concern no customer.';
 
 create function billing.retry_webhook(event_id text, at timestamptz default now()) returns boolean
     language plpgsql
@@ -184,7 +122,7 @@ comment on function billing.retry_webhook(text, timestamptz) is
     'lab_platform: puts a failed event back among the pending ones; false when it is not failed.';
 
 revoke execute on all functions in schema billing from public;
-grant execute on function billing.link_customer(uuid, text), billing.states_between(text, text), billing.receive_webhook(jsonb, timestamptz),
-    billing.apply_subscription(uuid, billing.webhook_events, timestamptz),
-    billing.apply_webhook(billing.webhook_events, uuid, timestamptz),
-    billing.process_webhooks(integer, timestamptz), billing.retry_webhook(text, timestamptz) to lab_platform;
+grant execute on function billing.link_customer(uuid, text), billing.receive_webhook(jsonb, timestamptz),
+    billing.customer_of(jsonb), billing.claim_webhooks(integer, interval, timestamptz),
+    billing.fail_webhooks(text[], text, timestamptz), billing.ignore_webhooks(text[], timestamptz),
+    billing.retry_webhook(text, timestamptz) to lab_platform;

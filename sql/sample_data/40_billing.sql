@@ -133,7 +133,6 @@ select s.n, s.rank, tenant_id, story, fate, s.status as tenant_status, as_of, se
        pg_temp.key(starts, pg_temp.draw('subscriptions', s.n, seed)) as id,
        fate not in ('paused', 'free') as has_card,
        'cus_' || to_hex(pg_temp.draw('customers', s.rank, seed)) as customer,
-       case when fate <> 'free' then 'sub_' || to_hex(pg_temp.draw('provider subscriptions', s.n, seed)) end as provider_id,
        pg_temp.draw('subscription times', s.n, seed) as h
 from starts as s
 join billing.products as first on first.rank = plan_before

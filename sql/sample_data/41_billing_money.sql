@@ -154,38 +154,31 @@ from plan_subscriptions
 where fate <> 'free'
 order by rank, starts;
 
--- The provider tells of each subscription a second after it was made.
+-- All are billed here: the provider only charges.
 insert into billing.subscriptions
-    (tenant_id, id, status, plan_key, period, provider_id, payment_method, started_at, anchor_at, period_start, period_end,
-     trial_ends_at, cancel_at_period_end, canceled_at, ended_at, mrr_cents, as_of, as_of_event, created_at, updated_at)
+    (tenant_id, id, status, plan_key, period, payment_method, started_at, anchor_at, period_start, period_end,
+     trial_ends_at, cancel_at_period_end, canceled_at, ended_at, mrr_cents, created_at, updated_at)
 with shaped as (
-    select n, max(at) filter (where kind in ('status', 'cancellation', 'resumed')) as moved, max(at) as at
+    select n, max(at) as at
     from plan_changes
     group by n
 ), canceled as (
     select n, at from plan_moves where kind = 'cancelling'
 )
 select s.tenant_id, s.id, c.status, c.plan_key, coalesce(p.by, s.period_before),
-       s.provider_id,
        case when has_card then 'pm_' || to_hex(pg_temp.draw('payment methods', s.n, s.seed)) end,
        pg_temp.at(s.starts), pg_temp.at(coalesce(case p.run when 2 then s.changed end,
                                                  case when p.n is not null then s.trial_ends end, s.starts)),
        pg_temp.at(coalesce(p.starts, s.starts)), pg_temp.at(coalesce(p.ends, s.trial_ends)),
        pg_temp.at(trial_ends), x.at is not null, pg_temp.at(coalesce(x.at, case when c.status = 'canceled' then e.ended end)),
        pg_temp.at(e.ended), c.mrr,
-       pg_temp.at(shape.at), case when shape.is_told then 'evt_' || to_hex(pg_temp.draw('subscription events', s.n, s.seed)) end,
-       pg_temp.at(s.starts), pg_temp.at(greatest(h.at, t.told + 500))
+       pg_temp.at(s.starts), pg_temp.at(h.at)
 from plan_subscriptions as s
 join plan_changes as c on c.n = s.n and c.is_last
 join shaped as h on h.n = s.n
 left join plan_periods as p on p.n = s.n and p.is_last
 left join plan_ends as e on e.n = s.n
 left join canceled as x on x.n = s.n
-left join plan_periods as first on first.n = s.n and first.k = 0 and first.run = 1 and s.trial_ends is not null
-cross join lateral (select greatest(h.moved, first.issued) as moved,
-                           case when s.fate <> 'free' then s.starts / 1000 * 1000 + 1000 end as told) as t
-cross join lateral (select coalesce(greatest(t.moved, t.told), s.starts) as at, coalesce(t.told > t.moved, t.told is not null) as is_told)
-    as shape
 order by s.starts, s.n;
 
 insert into billing.subscription_items

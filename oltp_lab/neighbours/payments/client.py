@@ -228,7 +228,14 @@ def state_of(
         ],
         "invoices": issued,
         "payments": [
-            _payment(p, invoice_of[p["id"]]) for p in reversed(payments) if p["id"] in invoice_of
+            _payment(p) | {"invoice": invoice_of[p["id"]]}
+            for p in reversed(payments)
+            if p["id"] in invoice_of
+        ],
+        "charges": [
+            _payment(p) | {"attempt": attempt}
+            for p in reversed(payments)
+            if (attempt := p["metadata"].get("attempt_id"))
         ],
     }
 
@@ -305,7 +312,7 @@ def _invoice(v: Mapping[str, Any], keys: Mapping[str, str]) -> State:
     }
 
 
-def _payment(p: Mapping[str, Any], invoice: str) -> State:
+def _payment(p: Mapping[str, Any]) -> State:
     charge = p["latest_charge"] or {}
     refunds = charge["refunds"]["data"] if charge else []
     status = _PAYMENT.get(p["status"], "pending")
@@ -314,7 +321,6 @@ def _payment(p: Mapping[str, Any], invoice: str) -> State:
     given = [r for r in refunds if _REFUND.get(r["status"]) != "failed"]
     return {
         "id": p["id"],
-        "invoice": invoice,
         "amount": p["amount"],
         "status": status,
         "created": p["created"],
@@ -322,9 +328,11 @@ def _payment(p: Mapping[str, Any], invoice: str) -> State:
         "method": p["payment_method"] or "none",
         "failure": (p["last_payment_error"] or {}).get("code") or "unknown",
         "refunded": sum(r["amount"] for r in given),
-        "refunds": [
-            {k: r[k] for k in ("id", "amount", "created", "reason")}
-            | {"status": _REFUND.get(r["status"], "pending")}
-            for r in refunds
-        ],
+        "refunds": [_refund(r) for r in refunds],
     }
+
+
+def _refund(r: Mapping[str, Any]) -> State:
+    told = {k: r[k] for k in ("id", "amount", "created", "reason")}
+    told["refund"] = r["metadata"].get("refund_id")
+    return told | {"status": _REFUND.get(r["status"], "pending")}

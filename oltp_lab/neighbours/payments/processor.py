@@ -47,7 +47,9 @@ def process(
                 continue
             told = fetch(row["customer"])
             connection.execute(queries["mirror"], {**row, "told": Jsonb(told)})
-        except (stripe.StripeError, psycopg.DataError, psycopg.IntegrityError) as error:
+        except (stripe.StripeError, psycopg.Error) as error:
+            if connection.broken:
+                raise  # whose claims lapse
             problem = str(error) if isinstance(error, psycopg.Error) else _ADVICE
             connection.execute(queries["fail"], {**row, "problem": problem})
     return sum(len(row["event_ids"]) for row in due)

@@ -4,19 +4,19 @@
 select billing.receive_webhook(event::jsonb) from unnest(%s::text[]) as e (event);
 
 -- name: claim
-select tenant, customer, event_ids, asked_at from billing.claim_mirrors(%(batch)s, at => %(at)s);
+select tenant, customer, event_ids, asked_at from billing.claim_webhooks(%(batch)s, at => %(at)s);
 
 -- name: mirror
 select billing.mirror(%(customer)s, %(told)s, %(asked_at)s, %(event_ids)s);
 
 -- name: link
-select billing.mirror_customer(%(tenant)s, %(customer)s);
+select billing.link_customer(%(tenant)s, %(customer)s);
 
 -- name: ignore
 select billing.ignore_webhooks(%(event_ids)s);
 
 -- name: fail
-select billing.fail_mirror(%(event_ids)s, %(problem)s);
+select billing.fail_webhooks(%(event_ids)s, %(problem)s);
 
 -- name: new_tenant
 insert into public.tenants (id, name, status) values (%(tenant)s, %(name)s, 'active');

@@ -14,18 +14,11 @@ with event as (
     select id as event, type, owner_tenant_id as tenant_id,
            coalesce(told #>> '{metadata,attempt_id}', told #>> '{metadata,refund_id}')::uuid as id, occurred_at as finished_at
     from event
-    where outcome = 'applied' and type not like 'customer.subscription.%'
+    where outcome = 'applied' and type not like 'customer.%'
 )
 select 'told otherwise' as what, tenant_id, id
 from result full join applied using (type, tenant_id, id, finished_at)
 where result.type is null or applied.type is null
-union all
-select 'subscription', e.owner_tenant_id, s.id
-from event as e
-left join billing.subscriptions as s
-    on s.tenant_id = e.owner_tenant_id and s.id = (e.told #>> '{metadata,subscription_id}')::uuid
-where e.outcome = 'applied' and e.type like 'customer.subscription.%'
-  and (s.id is null or s.provider_id is null or s.as_of < e.occurred_at)
 union all
 select 'event', e.owner_tenant_id, null
 from event as e

@@ -91,7 +91,7 @@ comment on table billing.customers is 'Whose customer at the payment provider is
 comment on column billing.customers.provider_id is 'The provider''s id, such as cus_123.';
 comment on column billing.customers.owner_tenant_id is 'The tenant; no foreign key from a platform table.';
 comment on column billing.customers.created_at is 'When the two were linked.';
-comment on column billing.customers.mirrored_at is 'When that was asked for which is here of what the provider bills the tenant (-infinity: never yet); null: the tenant is billed here, and the provider only charges.';
+comment on column billing.customers.mirrored_at is 'When that was asked for which is here of what the provider bills the tenant; null: the tenant is billed here, and the provider only charges.';
 
 create table billing.webhook_events (
     id              text not null,
@@ -111,7 +111,7 @@ create table billing.webhook_events (
     constraint webhook_events_processed_check check ((status = 'processed') = (processed_at is not null))
 );
 create index webhook_events_pending_idx on billing.webhook_events (retry_at) where status = 'pending';
-comment on index billing.webhook_events_pending_idx is 'billing.process_webhooks claims what is due.';
+comment on index billing.webhook_events_pending_idx is 'billing.claim_webhooks takes what is due.';
 create index webhook_events_owner_idx on billing.webhook_events (owner_tenant_id);
 comment on index billing.webhook_events_owner_idx is 'tenancy.purge_tenant.';
 comment on table billing.webhook_events is 'The inbox of the payment provider''s events: each is kept once, however often it is delivered.';
@@ -120,10 +120,10 @@ comment on column billing.webhook_events.type is 'Such as payment_intent.succeed
 comment on column billing.webhook_events.status is 'pending (to be processed, perhaps again), processed or failed (given up, until it is retried by hand).';
 comment on column billing.webhook_events.owner_tenant_id is 'The tenant it concerns, once its customer is known.';
 comment on column billing.webhook_events.payload is 'The event as it was delivered.';
-comment on column billing.webhook_events.occurred_at is 'When the provider made it, in whole seconds; what tells an older event from a newer one.';
+comment on column billing.webhook_events.occurred_at is 'When the provider made it, in whole seconds.';
 comment on column billing.webhook_events.received_at is 'When it was first delivered.';
 comment on column billing.webhook_events.attempts is 'How often processing it failed.';
-comment on column billing.webhook_events.retry_at is 'From when it may be processed.';
+comment on column billing.webhook_events.retry_at is 'From when it may be taken to be processed; until then it waits, or somebody is at it.';
 comment on column billing.webhook_events.processed_at is 'When it was processed.';
 comment on column billing.webhook_events.outcome is 'applied, stale or ignored; of a failure, its message.';
 
@@ -151,8 +151,6 @@ create table billing.subscriptions (
         when status in ('trialing', 'active') then period_end
     end) stored,
     mrr_cents            bigint not null default 0,
-    as_of                timestamptz not null,
-    as_of_event          text,
     created_at           timestamptz not null default now(),
     updated_at           timestamptz not null default now(),
     change_xid           bigint,
@@ -174,11 +172,11 @@ create index subscriptions_due_idx on billing.subscriptions (due_at) where due_a
 comment on index billing.subscriptions_due_idx is 'billing.advance_subscriptions finds what is due, across tenants.';
 comment on table billing.subscriptions is 'A tenant''s subscription, in Stripe''s states.';
 comment on column billing.subscriptions.tenant_id is 'The tenant.';
-comment on column billing.subscriptions.id is 'Key of the subscription; the provider gets it as metadata. Locking its row serialises all that concerns the tenant''s money.';
+comment on column billing.subscriptions.id is 'Key of the subscription. Locking its row serialises all that concerns the tenant''s money.';
 comment on column billing.subscriptions.status is 'incomplete, incomplete_expired, trialing, active, past_due, canceled, unpaid or paused; trialing, active and past_due give access.';
 comment on column billing.subscriptions.plan_key is 'Product of the live plan item, repeated here because every request asks for it.';
 comment on column billing.subscriptions.period is 'What is paid for at once, by all its items: month or year.';
-comment on column billing.subscriptions.provider_id is 'The provider''s id, such as sub_123, once an event told it.';
+comment on column billing.subscriptions.provider_id is 'The provider''s id, such as sub_123; null: the tenant is billed here.';
 comment on column billing.subscriptions.payment_method is 'What the provider charges, such as pm_123; null: none is known.';
 comment on column billing.subscriptions.started_at is 'When it was made.';
 comment on column billing.subscriptions.anchor_at is 'What its periods are counted from, so that one begun on the 31st comes back to it.';
@@ -190,8 +188,6 @@ comment on column billing.subscriptions.canceled_at is 'When cancellation was as
 comment on column billing.subscriptions.ended_at is 'When it ended for good; null while it lives.';
 comment on column billing.subscriptions.due_at is 'When time alone changes it: 23 hours after the start while incomplete, else the end of the period; null: never.';
 comment on column billing.subscriptions.mrr_cents is 'What it brings a month: active and past due ones count, trials do not.';
-comment on column billing.subscriptions.as_of is 'Time of the newest operation or event that shaped its status; older events are stale.';
-comment on column billing.subscriptions.as_of_event is 'That event; null after an operation of our own.';
 comment on column billing.subscriptions.created_at is 'When it was created.';
 comment on column billing.subscriptions.updated_at is 'When it last changed.';
 comment on column billing.subscriptions.change_xid is 'Transaction that last inserted or updated the row.';
