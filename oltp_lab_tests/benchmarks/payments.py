@@ -18,7 +18,7 @@ from oltp_lab import settings, sql
 from oltp_lab.neighbours import services
 from oltp_lab.neighbours.payments import receiver, world
 from oltp_lab.neighbours.payments.life import START
-from oltp_lab.neighbours.payments.provider import Faults, signature
+from oltp_lab.neighbours.payments.provider.deliveries import Faults, signature
 from oltp_lab.servers import Database
 from oltp_lab_tests.benchmarks._scratch import scratch
 

@@ -2,11 +2,9 @@
 
 import json
 import random
-import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,107 +18,26 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from oltp_lab import sql
 from oltp_lab.errors import LabError
 from oltp_lab.neighbours.payments import client, life, processor, receiver, world
-from oltp_lab.neighbours.payments.books import DAY, DECLINED, Books, period_end, round_half_away
-from oltp_lab.neighbours.payments.client import Provider, State, state_of
+from oltp_lab.neighbours.payments.client import Provider, State
 from oltp_lab.neighbours.payments.life import Outcome
-from oltp_lab.neighbours.payments.provider import Api, Deliveries, Faults, decode, signature
+from oltp_lab.neighbours.payments.provider.deliveries import Faults, signature
+from oltp_lab.neighbours.payments.provider.invoices import DECLINED
+from oltp_lab.neighbours.payments.provider.proration import period_end, remaining
+from oltp_lab.neighbours.payments.provider.store import DAY
 from oltp_lab.neighbours.payments.world import World
 from oltp_lab.servers import Database, databases
 from oltp_lab.settings import Settings
+from oltp_lab_tests.neighbours.payer import ACTIONS, QUERIES, Payer
 
-QUERIES = sql.queries("neighbours/payments/queries.sql")
-PLANS = ("starter", "growth", "scale")
+ARITHMETIC = """
+    select extract(epoch from billing.period_end(t.anchor, %(by)s, t.after))::bigint,
+           billing.prorate(%(worth)s, t.anchor, t.ends, t.at)
+    from (select to_timestamp(%(anchor)s), to_timestamp(%(after)s),
+                 to_timestamp(%(ends)s), to_timestamp(%(at)s)) as t (anchor, after, ends, at)
+"""
 FAULTS = Faults(late_answers=0.05, late_answer_s=1.0, duplicates=0.3, lost=0.2, late=0.5)
-
-
-@dataclass
-class Payer:
-    """A tenant at a provider without a network; ``told`` are events that nobody delivered yet."""
-
-    connection: psycopg.Connection
-    books: Books = field(default_factory=Books)
-    tenant: str = field(default_factory=lambda: str(uuid.uuid4()))
-    told: list[dict[str, Any]] = field(default_factory=list)
-    prices: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.books.tell = self.told.append
-        for row in self.connection.execute(QUERIES["catalog"]).fetchall():
-            key, product, name, period, cents = row
-            if product in (*PLANS, "extra_users") and period == "month":
-                made = self.books.create_product({"name": name})
-                price = {"product": made["id"], "currency": "usd", "unit_amount": cents}
-                price |= {"recurring": {"interval": period}, "lookup_key": key}
-                self.prices[product] = self.books.create_price(price)["id"]
-        self.clock = self.books.create_clock({"frozen_time": life.START})["id"]
-        self.customer = self.books.create_customer({"test_clock": self.clock})["id"]
-        named = {"tenant": self.tenant, "name": "Acme", "customer": self.customer}
-        self.connection.execute(QUERIES["new_tenant"], named)
-        self.connection.execute(QUERIES["link"], named)
-        self.set_card("pm_card_visa")
-
-    def set_card(self, card: str) -> None:
-        method = self.books.attach(card, {"customer": self.customer})["id"]
-        wanted = {"invoice_settings": {"default_payment_method": method}}
-        self.books.update_customer(self.customer, wanted)
-
-    def subscribe(self, plan: str, trial: int = 0) -> None:
-        given: dict[str, Any] = {"customer": self.customer, "items": [{"price": self.prices[plan]}]}
-        made = self.books.create_subscription(
-            given | ({"trial_period_days": trial} if trial else {})
-        )
-        self.subscription = made["id"]
-
-    def later(self, seconds: int) -> None:
-        now = self.books.get("test_helpers.test_clock", self.clock)["frozen_time"]
-        self.books.advance(self.clock, {"frozen_time": now + seconds})
-
-    def change(self, wanted: dict[str, Any]) -> None:
-        self.books.update_subscription(self.subscription, wanted)
-
-    def have(self, product: str, quantity: int = 1) -> None:
-        """So many of a product, at once."""
-        items = self.books.get("subscription", self.subscription)["items"]["data"]
-        held = {i["price"]["product"]: i["id"] for i in items}
-        sold = self.books.get("price", self.prices[product])["product"]
-        item = held.get(sold) if product == "extra_users" else items[0]["id"]
-        change = {"price": self.prices[product], "quantity": quantity} | (
-            {"id": item} if item else {}
-        )
-        self.change({"items": [change], "proration_behavior": "always_invoice"})
-
-    def refund(self) -> None:
-        for p in self.books.all("payment_intent", self.customer):
-            if p["status"] == "succeeded" and not p["latest_charge"]["amount_refunded"]:
-                self.books.refund({"payment_intent": p["id"], "amount": 1 + p["amount"] // 3})
-
-    def fetch(self, customer: str) -> State:
-        """Outside of any transaction."""
-        assert self.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        books, keys = self.books, {}
-        for key in self.prices.values():
-            keys[key] = books.get("price", key)["lookup_key"]
-        held = books.get("customer", customer)["invoice_settings"]["default_payment_method"]
-        kinds = ("subscription", "invoice", "payment_intent")
-        subscriptions, invoices, payments = (books.all(kind, customer) for kind in kinds)
-        return json.loads(json.dumps(state_of(subscriptions, invoices, payments, held, keys)))
-
-    def deliver(self, events: list[dict[str, Any]]) -> None:
-        for event in events:
-            receiver.store(self.connection, [json.dumps(event)])
-
-    def process(self, at: datetime | None = None) -> int:
-        return processor.process(self.connection, self.fetch, at=at)
-
-    def differences(self) -> list[Any]:
-        asked = {"told": Jsonb(self.fetch(self.customer)), "tenant": self.tenant}
-        found: list[Any] = self.connection.execute(QUERIES["differences"], asked).fetchall()
-        return found + [
-            row for row in world.breaches(self.connection) if self.tenant in map(str, row)
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -133,25 +50,6 @@ def ledger(schema_template: Database) -> Iterator[Database]:
 def platform(ledger: Database) -> Iterator[psycopg.Connection]:
     with ledger.connect("lab_platform", autocommit=True) as connection:
         yield connection
-
-
-Action = Callable[[Payer], object]
-ACTIONS: dict[str, Action] = {
-    "upgrade": lambda p: p.have("scale"),
-    "back": lambda p: p.have("starter"),
-    "add on": lambda p: p.have("extra_users", 3),
-    "fewer": lambda p: p.have("extra_users", 1),
-    "a second": lambda p: p.later(1),
-    "an hour": lambda p: p.later(3700),
-    "ten days": lambda p: p.later(10 * DAY + 77),
-    "a month": lambda p: p.later(32 * DAY),
-    "bad card": lambda p: p.set_card(DECLINED),
-    "good card": lambda p: p.set_card("pm_card_visa"),
-    "cancel": lambda p: p.change({"cancel_at_period_end": "true"}),
-    "resume": lambda p: p.change({"cancel_at_period_end": "false"}),
-    "end": lambda p: p.books.cancel_subscription(p.subscription, {}),
-    "refund": Payer.refund,
-}
 
 
 @hypothesis_settings(
@@ -167,7 +65,7 @@ ACTIONS: dict[str, Action] = {
 def test_any_order_with_any_repeats_ends_as_at_the_provider(
     platform: psycopg.Connection, trial: int, actions: list[str], seed: int
 ) -> None:
-    choice, payer = random.Random(seed), Payer(platform)
+    choice, payer = random.Random(seed), Payer(connection=platform)
     payer.subscribe("growth", trial)
     sent: list[dict[str, Any]] = []
     for action in actions:
@@ -190,10 +88,36 @@ def test_any_order_with_any_repeats_ends_as_at_the_provider(
     assert inbox == (0,)
 
 
+@hypothesis_settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    asked=st.lists(
+        st.tuples(
+            st.integers(0, 10**7), st.integers(0, 10**9), st.integers(0, 400 * DAY),
+            st.sampled_from(["month", "year"]),
+        ),
+        max_size=20,
+    )
+)  # fmt: skip
+def test_both_count_alike(
+    platform: psycopg.Connection, asked: list[tuple[int, int, int, str]]
+) -> None:
+    """Ends of periods, and what is left of a price, here and at the provider."""
+    for worth, anchor, later, interval in asked:
+        ends = period_end(anchor, interval, anchor + later)
+        starts, at = anchor, anchor + later // 2
+        asked_for = {"anchor": anchor, "by": interval, "after": anchor + later, "worth": worth}
+        ours = platform.execute(ARITHMETIC, asked_for | {"ends": ends, "at": at}).fetchone()
+        assert ours == (ends, remaining(worth, starts, ends, at))
+
+
 def test_who_goes_by_the_order_of_events_diverges_and_is_found(
     platform: psycopg.Connection,
 ) -> None:
-    payer = Payer(platform)
+    payer = Payer(connection=platform)
     payer.subscribe("growth")
     payer.set_card(DECLINED)
     payer.later(33 * DAY)
@@ -217,7 +141,7 @@ def test_who_goes_by_the_order_of_events_diverges_and_is_found(
 def test_an_earlier_state_is_refused_and_a_dead_worker_replaced(
     platform: psycopg.Connection,
 ) -> None:
-    payer = Payer(platform)
+    payer = Payer(connection=platform)
     payer.subscribe("starter")
     payer.deliver(payer.told)
     now = datetime.now(UTC)
@@ -240,7 +164,7 @@ def test_an_earlier_state_is_refused_and_a_dead_worker_replaced(
 
 
 def test_what_fails_waits_and_leaves_the_rest_alone(platform: psycopg.Connection) -> None:
-    payer, other = Payer(platform), Payer(platform)
+    payer, other = Payer(connection=platform), Payer(connection=platform)
     for p in (payer, other):
         p.subscribe("starter")
         p.deliver(p.told)
@@ -262,7 +186,7 @@ def test_what_fails_waits_and_leaves_the_rest_alone(platform: psycopg.Connection
 
 
 def test_a_mirrored_tenant_is_changed_at_the_provider_alone(platform: psycopg.Connection) -> None:
-    payer = Payer(platform)
+    payer = Payer(connection=platform)
     payer.subscribe("starter")
     payer.deliver(payer.told)
     payer.process()
@@ -276,47 +200,6 @@ def test_a_mirrored_tenant_is_changed_at_the_provider_alone(platform: psycopg.Co
     assert uuid.UUID(payer.tenant) not in {t for (t,) in advanced}
     with platform.transaction(), pytest.raises(RuntimeError, match="transaction"):
         payer.process()
-
-
-def test_the_rules_of_the_books() -> None:
-    anchor = int(datetime(2026, 1, 31, 10, tzinfo=UTC).timestamp())
-    february = period_end(anchor, "month", anchor)
-    assert datetime.fromtimestamp(february, UTC).day == 28
-    assert datetime.fromtimestamp(period_end(anchor, "month", february), UTC).day == 31
-    from fractions import Fraction
-
-    assert [round_half_away(Fraction(n, 2)) for n in (-3, -1, 1, 3)] == [-2, -1, 1, 2]
-    assert decode("items[0][price]=a&items[1][price]=b&m[k]=v") == {
-        "items": [{"price": "a"}, {"price": "b"}], "m": {"k": "v"},
-    }  # fmt: skip
-
-
-def test_keys_name_one_request() -> None:
-    choice, faults = random.Random(1), Faults()
-    api = Api("sk_test_x", Books(), Deliveries("s", faults, choice), faults, choice)
-    headers = {"authorization": "Bearer sk_test_x", "idempotency-key": "k"}
-    first = api.ask("POST", "/v1/customers", "email=a", headers)
-    assert first[0] == 200
-    assert api.ask("POST", "/v1/customers", "email=a", headers) == (200, first[1], True)
-    status, told, _ = api.ask("POST", "/v1/customers", "email=b", headers)
-    assert (status, told["error"]["type"]) == (400, "idempotency_error")
-    assert api.ask("POST", "/v1/customers", "email=b", {})[0] == 401
-    kept = api.kept["k"]
-    api.kept["k"] = (kept[0], time.time() - DAY - 1, *kept[2:])
-    assert api.ask("POST", "/v1/customers", "email=b", headers)[1] != first[1], "a day later"
-
-
-def test_signatures_are_checked() -> None:
-    body, secret = '{"id": "evt_1", "object": "event"}', "whsec_right"
-    assert receiver.verified(body.encode(), signature(body, secret), secret) == body
-    for header in (
-        signature(body, "whsec_wrong"),
-        signature(body, secret, int(time.time()) - receiver.TOLERANCE - 1),
-        signature(body + " ", secret),
-        "",
-    ):
-        with pytest.raises(stripe.SignatureVerificationError):
-            receiver.verified(body.encode(), header, secret)
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import stripe
 
 from oltp_lab import sql
 from oltp_lab.neighbours.payments.client import CARD, DECLINING_CARD
-from oltp_lab.neighbours.payments.provider import Faults
+from oltp_lab.neighbours.payments.provider.deliveries import Faults
 from oltp_lab.neighbours.payments.world import World, running
 from oltp_lab.schema import build
 from oltp_lab.servers import Database, databases

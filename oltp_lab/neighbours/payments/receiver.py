@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from oltp_lab import settings, sql
-from oltp_lab.neighbours.payments.provider import serve
+from oltp_lab.neighbours.payments.serving import serve
 
 PATH = "/webhooks/stripe"
 TOLERANCE = 300

@@ -19,7 +19,7 @@ from oltp_lab import sql
 from oltp_lab.neighbours import services
 from oltp_lab.neighbours.payments import processor, receiver
 from oltp_lab.neighbours.payments.client import Provider
-from oltp_lab.neighbours.payments.provider import Faults
+from oltp_lab.neighbours.payments.provider.deliveries import Faults
 from oltp_lab.servers import Database
 from oltp_lab.settings import Settings
 

@@ -1,0 +1,1 @@
+"""A provider of Stripe's shape on the loopback interface: it bills, and tells by webhooks."""
