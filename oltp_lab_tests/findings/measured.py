@@ -372,11 +372,41 @@ def payments() -> Rows:
                 for who in ("provider", "here")}  # fmt: skip
     counted |= {"differences": 0, "checks of money broken": 0, "ended active": 6}
     return [{"what": what, "times": n, "seconds": 3.5} for what, n in counted.items()]
+
+
 def notifications() -> Rows:
     mails = {"mails_wanted": 288, "mailed": 62, "digested": 220, "digests": 4, "most_to_one": 6}
     faults = {"dead": 6, "dead_mails": 6, "held": 6, "unheld": 0, "lost": 0, "doubled": 0}
     sent = {"accepted": 67, "accepted_again": 1, "kills": 3, "seconds": 4.5, "relay_s": 1.5}
     return [{"events": 156, "in_app": 572} | mails | faults | sent]
+
+
+def content_ordeal() -> Rows:
+    found = [
+        ("fault", "dangling", ""),
+        ("fault", "lost", ""),
+        ("killed", "save", "committed"),
+        ("killed", "reconcile", "condemned"),
+        ("ended", "save", "whole"),
+        ("healed", "confirmed", ""),
+        ("healed", "removed", ""),
+    ]
+    return [
+        {"kind": kind, "name": name, "step": step, "times": 0 if kind == "fault" else 14}
+        | {"seconds": 2.5}
+        for kind, name, step in found
+    ]
+
+
+def content_comparison() -> Rows:
+    ratio = {"reference": 4.0, "duplicate": 6.0, "ratio": 1.5, "low": 1.4, "high": 1.6}
+    costs = ("create_ms", "read_ms", "withdraw_ms", "clean_up_ms")
+    return [
+        {"measure": measure} | ratio
+        for measure in (*costs, "wal_bytes", "clean_up_wal_bytes", "oltp_bytes")
+    ]
+
+
 def dns_rounds() -> Rows:
     row: dict[str, Any] = {
         "domains": 20, "records": 120, "lookups": 130, "unanswered": 9, "batches": 1,
@@ -488,6 +518,8 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "loss_oracle_done": loss_oracle_done,
     "payments": payments,
     "notifications": notifications,
+    "content_ordeal": content_ordeal,
+    "content_comparison": content_comparison,
     "dns_rounds": dns_rounds,
     "dns_cases": dns_cases,
 }
