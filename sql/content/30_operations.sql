@@ -83,6 +83,34 @@ $$;
 comment on function content.mark_deleting(uuid, text[]) is
     'lab_app: the first phase of deletion; what somebody holds a lease on is left out. Returns how many.';
 
+create function content.drop_uses(tenant uuid, versions uuid[]) returns integer
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    dropped integer;
+begin
+    -- Whoever confirms another use of the same object comes before, or after.
+    perform from content.objects o
+    where o.tenant_id = tenant
+      and o.storage_key in (select u.storage_key from content.uses u where u.tenant_id = tenant and u.version_id = any (versions))
+    order by o.storage_key for update;
+    with gone as (
+        delete from content.uses u where u.tenant_id = tenant and u.version_id = any (versions)
+        returning u.storage_key, u.version_id
+    ), unused as (
+        update content.objects o set state = 'deleting', changed_at = now()
+        where o.tenant_id = tenant and o.state = 'live' and o.storage_key in (select g.storage_key from gone g)
+          and not exists (select from content.uses u
+                          where u.tenant_id = tenant and u.storage_key = o.storage_key and u.version_id <> all (versions))
+    )
+    select count(*) into dropped from gone;
+    return dropped;
+end
+$$;
+comment on function content.drop_uses(uuid, uuid[]) is
+    'lab_platform: these versions are no more; what none uses any longer is marked for deletion. Returns how many uses went.';
+
 create function content.restore(tenant uuid, keys text[]) returns integer
     language plpgsql
     set search_path = pg_catalog
@@ -132,4 +160,5 @@ grant execute on function
     content.reserve(uuid, text, text, bytea, bytea, interval), content.confirm(uuid, text, uuid),
     content.unavailable(uuid, text[]), content.fetch(uuid, text), content.mark_deleting(uuid, text[])
     to lab_app, lab_platform;
-grant execute on function content.restore(uuid, text[]), content.remove(uuid, text[]) to lab_platform;
+grant execute on function
+    content.drop_uses(uuid, uuid[]), content.restore(uuid, text[]), content.remove(uuid, text[]) to lab_platform;

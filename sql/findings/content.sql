@@ -47,7 +47,7 @@ select
         wal_duplicate, wal_reference, create_ratio, create_low, create_high, read_duplicate, read_reference
     ) as effect,
     format(
-        'Authors and reconcilers killed {:,} times at {} steps beside {:,} that ended whole, in {:.0f} s; {:,} objects were '
+        'Authors, purges and reconcilers killed {:,} times at {} steps beside {:,} that ended whole, in {:.0f} s; {:,} objects were '
         'healed and {:,} removed. What is withdrawn is refused after {:.1f} ms, of a duplicate after {:.1f} ms.',
         kills, steps, whole, seconds, healed, removed, withdraw_reference, withdraw_duplicate
     ) as evidence,
@@ -79,7 +79,7 @@ where kind = 'killed' and run_id = (select arg_max(run_id, recorded_at) from con
 order by name, times desc, step;
 
 -- name: table_what_was_found_and_healed
-select name as "what", times as "objects"
+select case kind when 'damaged' then 'by mistake ' || name when 'healed' then name else 'left ' || name end as "what", times as "times"
 from content_ordeal
-where kind in ('fault', 'healed') and run_id = (select arg_max(run_id, recorded_at) from content_comparison)
+where kind in ('fault', 'damaged', 'healed') and run_id = (select arg_max(run_id, recorded_at) from content_comparison)
 order by kind, times desc, name;

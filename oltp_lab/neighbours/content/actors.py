@@ -1,4 +1,4 @@
-"""Authors and reconcilers, each act in a process of its own that may be killed at any step.
+"""Authors, reconcilers and purges, each act in a process of its own that may be killed at any step.
 
 ``python -m oltp_lab.neighbours.content.actors`` takes orders and answers them, a line each; it has
 everything imported, and forks a child for each order.
@@ -11,6 +11,8 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -19,9 +21,10 @@ from uuid import UUID
 import psycopg
 
 from oltp_lab import settings as lab_settings
+from oltp_lab import sql
 from oltp_lab.errors import LabError
 from oltp_lab.neighbours.content import authoring, reconciler
-from oltp_lab.neighbours.content.tiers import Session, Tiers
+from oltp_lab.neighbours.content.tiers import Reached, Session, Tiers
 from oltp_lab.servers import Database, Server
 
 ACTS = {
@@ -29,11 +32,13 @@ ACTS = {
     "campaign": authoring.CREATED + authoring.STARTED,
     "update": authoring.CREATED,
     "delete": authoring.DELETED,
+    "purge": ("tenant deleted", "rows purged", "tenant purged"),
     "reconcile": reconciler.STEPS,
 }
 """The steps at which each act can be killed."""
 _LIMIT_S = 30
 _ROOM = 2**14
+_STEP = 64  # of its bytes
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,13 @@ class Order:
 class Outcome:
     """``killed``, ``whole``, ``refused`` (with the reason) or ``failed``, and the last step.
 
-    A whole one has ``made``: the template, key and campaign that were acknowledged.
+    A whole one has ``made``: the template and key that were acknowledged, the campaign if one was;
+    of a reconciler what it did.
     """
 
     ended: str
     at: str
-    made: dict[str, str | None]
+    made: dict[str, Any]
     error: str = ""
 
 
@@ -71,31 +77,51 @@ def act(order: Order, tiers: Tiers, note: mmap.mmap) -> dict[str, Any]:
     """Do what was ordered; returns what was acknowledged."""
 
     def reached(step: str) -> None:
-        note[:64] = step.encode().ljust(64)
+        note[:_STEP] = step.encode().ljust(_STEP)
         if step == order.kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
         if step == "reserved":
             time.sleep(order.pause_s)
 
-    grace, lease = timedelta(seconds=order.grace_s), timedelta(seconds=order.lease_s)
     if order.act == "reconcile":
-        return dict(reconciler.reconcile(tiers, grace=grace, reached=reached).done)
-    tenant, template = UUID(order.tenant), UUID(order.template) if order.template else None
-    session = Session(tiers, tenant)
+        grace = timedelta(seconds=order.grace_s)
+        return dict(reconciler.reconcile(tiers, grace=grace, reached=reached))
+    if order.act == "purge":
+        return _purge(tiers, order.tenant, reached)
+    with closing(Session(tiers, UUID(order.tenant))) as session:
+        return _author(session, order, reached)
+
+
+def _author(session: Session, order: Order, reached: Reached) -> dict[str, Any]:
+    template = UUID(order.template) if order.template else None
     if order.act == "delete" and template:
         authoring.delete(session, template, reached=reached)
         return {"template": order.template}
-    body = f"<p>{order.act} {time.time_ns()}</p>".encode() * 40
-    name = "Campaign" if order.act == "campaign" else None
     saved = authoring.save(
-        session, tenant, body, template=template, campaign=name, lease=lease, reached=reached
+        session,
+        f"<p>{order.act} {time.time_ns()}</p>".encode() * 40,
+        template=template,
+        campaign="Campaign" if order.act == "campaign" else None,
+        lease=timedelta(seconds=order.lease_s),
+        reached=reached,
     )
-    made = {"template": saved.template, "key": saved.key, "campaign": saved.campaign}
     if saved.campaign:
         authoring.start(session, saved.campaign, reached=reached)
         if None in authoring.fetch(session, saved.campaign):
             raise AssertionError(f"campaign {saved.campaign} started without content")
-    return {name: str(value) if value else None for name, value in made.items()}
+    made = {"template": str(saved.template), "key": saved.key}
+    return made | ({"campaign": str(saved.campaign)} if saved.campaign else {})
+
+
+def _purge(tiers: Tiers, tenant: str, reached: Reached) -> dict[str, Any]:
+    queries = sql.queries("neighbours/content/ordeal.sql")
+    with tiers.oltp.connect("lab_platform", autocommit=True) as oltp:
+        oltp.execute(queries["delete_tenant"], {"tenant": tenant})
+        reached("tenant deleted")
+        while oltp.execute(queries["purge"], {"tenant": tenant}).fetchone() != (True,):
+            reached("rows purged")
+        reached("tenant purged")
+    return {"tenant": tenant}
 
 
 def main() -> None:
@@ -106,40 +132,41 @@ def main() -> None:
         Database(Server("oltp", oltp, 0, "", settings), oltp_name),
         Database(Server("neighbours", content, 0, "", settings), content_name),
     )
-    note = mmap.mmap(-1, _ROOM)
+    note = mmap.mmap(-1, _ROOM)  # outlives the child that writes it
     for line in sys.stdin:
-        print(json.dumps(asdict(_forked(Order(**json.loads(line)), tiers, note))), flush=True)
+        order = Order(**json.loads(line))
+        print(json.dumps(asdict(_forked(order, lambda o=order: act(o, tiers, note), note))))
+        sys.stdout.flush()
 
 
-def _forked(order: Order, tiers: Tiers, note: mmap.mmap) -> Outcome:
+def _forked(order: Order, do: Callable[[], dict[str, Any]], note: mmap.mmap) -> Outcome:
     note[:] = bytes(_ROOM)
     child = os.fork()
     if not child:
-        _child(order, tiers, note)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, _LIMIT_S if order.after_s is None else order.after_s)
+        _child(do, note)
     _, status = os.waitpid(child, 0)
-    at = note[:64].rstrip(b"\0 ").decode()
+    at = note[:_STEP].rstrip(b"\0 ").decode()
     if os.WIFSIGNALED(status):
+        if order.after_s is None and os.WTERMSIG(status) == signal.SIGALRM:
+            return Outcome("failed", at, {}, error=f"{order.act} hung after {at}")
         return Outcome("killed", at, {})
-    told = json.loads(note[64:].rstrip(b"\0") or b"{}")
-    ended = ("whole", "failed", "refused")[os.WEXITSTATUS(status)]
-    if ended == "whole":
-        return Outcome(ended, at, told)
-    return Outcome(ended, at, {}, error=str(told))
+    ended, told = json.loads(note[_STEP:].rstrip(b"\0"))
+    return Outcome(ended, at, told) if ended == "whole" else Outcome(ended, at, {}, error=told)
 
 
-def _child(order: Order, tiers: Tiers, note: mmap.mmap) -> NoReturn:
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, _LIMIT_S if order.after_s is None else order.after_s)
-    status, told = 1, {}
+def _child(do: Callable[[], dict[str, Any]], note: mmap.mmap) -> NoReturn:
+    told: tuple[str, Any]
     try:
-        told, status = act(order, tiers, note), 0
+        told = "whole", do()
     except (LabError, psycopg.errors.ObjectNotInPrerequisiteState) as error:
-        told, status = str(error).splitlines()[0], 2  # type: ignore[assignment]
+        told = "refused", str(error).splitlines()[0]
     except BaseException:  # noqa: BLE001 - it must not return into the parent's loop
-        told = traceback.format_exc()[-4000:]  # type: ignore[assignment]
+        told = "failed", traceback.format_exc()[-4000:]
     text = json.dumps(told).encode()
-    note[64 : 64 + len(text)] = text
-    os._exit(status)
+    note[_STEP : _STEP + len(text)] = text
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ import pandas as pd
 
 from oltp_lab import settings, sql
 from oltp_lab.measuring import markdown
-from oltp_lab.neighbours.content import comparison, fill, ordeal, reconciler
-from oltp_lab.neighbours.content.ordeal import Extent, Judged
+from oltp_lab.neighbours.content import comparison, fill, oracle, ordeal, reconciler
+from oltp_lab.neighbours.content.ordeal import Extent
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.resources.shown import shown
 
@@ -50,25 +50,22 @@ def content(
         tiers = fill.open_tiers(settings.load(), oltp.database())
         filled = fill.ensure(tiers)
         healed = reconciler.reconcile(tiers)
-        faults = reconciler.judge(tiers, grace=reconciler.GRACE)
-        leaks = fill.leaks(tiers)
+        faults = oracle.told(oracle.judge(tiers, grace=reconciler.GRACE))
+        leaks = oracle.leaks(tiers)
     run = measurements.run(context, tiers.oltp, scale.value())
     sizes = {"objects": filled.objects, "bytes": filled.bytes, "tenants": filled.tenants}
     measurements.store().append("content", [sizes | {"seconds": filled.seconds}], run=run)
-    told = "; ".join(reconciler.told(faults))
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": filled.objects,
             "dagster/table_name": "content.objects",
             **sizes,
             "filled_anew": filled.anew,
-            "healed": dict(healed.done),
+            "healed": dict(healed),
         },
         check_results=[
-            dg.AssetCheckResult(check_name=REFERENCES, passed=not told, description=told or None),
-            dg.AssetCheckResult(
-                check_name=ISOLATED, passed=not leaks, description="; ".join(leaks) or None
-            ),
+            _result(REFERENCES, faults),
+            _result(ISOLATED, leaks),
         ],
     )
 
@@ -94,30 +91,29 @@ def content_lifecycle(
     described = tomllib.loads(sql.read("neighbours/content/content.toml"))
     length = described["scales"][scale.value()]
     with shown(), ordeal.scene(settings.load()) as tiers:
-        judged = ordeal.on(tiers, Extent(kills=length["kills"], writers=described["writers"]))
+        ledger = ordeal.run(tiers, Extent(kills=length["kills"], writers=described["writers"]))
         (tenant,) = ordeal.add_tenants(tiers, 1)
         rows = comparison.run(
             tiers, tenant, rounds=length["rounds"], saves=length["saves"], size=described["bodies"]
         )
     run = measurements.run(context, oltp.database(), scale.value())
     store, compared = measurements.store(), comparison.summary(rows)
-    store.append("content_ordeal", judged.rows(), run=run)
+    store.append("content_ordeal", ledger.rows(), run=run)
     store.append("content_comparison", compared, run=run)
     return dg.MaterializeResult(
         metadata={
-            "killed": dg.MetadataValue.md(markdown.frame(pd.DataFrame(judged.rows()))),
+            "killed": dg.MetadataValue.md(markdown.frame(pd.DataFrame(ledger.rows()))),
             "compared": dg.MetadataValue.md(markdown.frame(pd.DataFrame(compared))),
-            "kills": judged.kills,
-            "seconds": judged.seconds,
+            "kills": ledger.kills,
+            "seconds": ledger.seconds,
         },
-        check_results=[_survived(judged)],
+        check_results=[_result(SURVIVES, ledger.failures(), ledger.headline)],
     )
 
 
-def _survived(judged: Judged) -> dg.AssetCheckResult:
-    failures = judged.failures()
-    told = "; ".join(failures) or judged.headline
-    return dg.AssetCheckResult(check_name=SURVIVES, passed=not failures, description=told)
+def _result(name: str, failures: list[str], otherwise: str = "") -> dg.AssetCheckResult:
+    told = "; ".join(failures) or otherwise or None
+    return dg.AssetCheckResult(check_name=name, passed=not failures, description=told)
 
 
 assets = [content, content_lifecycle]

@@ -6,6 +6,7 @@ Each function is told where it has come (``reached``) after every step that may 
 import hashlib
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -13,7 +14,7 @@ from uuid import UUID
 import psycopg
 
 from oltp_lab.errors import LabError
-from oltp_lab.neighbours.content.tiers import Reached, Session, unheard
+from oltp_lab.neighbours.content.tiers import ContentUnavailableError, Reached, Session, unheard
 
 LEASE = timedelta(minutes=5)
 """How long an author has from storing a body to committing what refers to it, by default."""
@@ -35,7 +36,6 @@ class Saved:
 
 def save(
     session: Session,
-    tenant: UUID,
     body: bytes,
     *,
     template: UUID | None = None,
@@ -47,9 +47,10 @@ def save(
     """Store a body and commit a version of a template (new, or ``template``) that refers to it.
 
     With ``campaign`` a campaign of that name is made with it, in the same transaction, as is what
-    ``beside`` does there with the version and its key.
-    Raises ContentUnavailableError; LabError when the plan has no room for a campaign, or the body
-    has vanished;
+    ``beside`` does there with the version and its key. Once that is committed, the content database
+    may be gone: the reconciler confirms what the author could not.
+    Raises ContentUnavailableError, nothing being saved; LabError when the plan has no room for a
+    campaign, or the body has vanished;
     psycopg.errors.ObjectNotInPrerequisiteState when the lease ended and the body was given up.
     """
     key = f"templates/{template or 'new'}/{uuid.uuid4()}"
@@ -77,16 +78,18 @@ def save(
             run("add_step", campaign=made, template=found)
         reached("written")
     reached("committed")
-    (is_there,) = session.in_content("confirm", key=key, version=version)
-    if not is_there:  # somebody removed it without the OLTP's word
-        raise LabError(f"the content {key} has vanished: save the template again")
-    reached("confirmed")
+    with suppress(ContentUnavailableError):
+        (is_there,) = session.in_content("confirm", key=key, version=version)
+        if not is_there:  # somebody removed it without the OLTP's word
+            raise LabError(f"the content {key} has vanished: save the template again")
+        reached("confirmed")
     return Saved(found, version, key, made)
 
 
 def start(session: Session, campaign: UUID, *, reached: Reached = unheard) -> None:
     """Start a campaign, once the content database has said that what it sends is there.
 
+    The OLTP itself refuses what is known to be missing.
     Raises LabError for what is missing or being deleted, ContentUnavailableError when nobody says.
     """
     keys = keys_of(session, campaign)

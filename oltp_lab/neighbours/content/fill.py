@@ -6,8 +6,7 @@ from typing import Any
 
 from oltp_lab import servers, sql
 from oltp_lab.neighbours import schema
-from oltp_lab.neighbours.content.reconciler import pump
-from oltp_lab.neighbours.content.tiers import Tiers
+from oltp_lab.neighbours.content.tiers import Tiers, pump
 from oltp_lab.servers import Database
 from oltp_lab.settings import Settings
 
@@ -48,24 +47,6 @@ def ensure(tiers: Tiers) -> Filled:
             content.execute(queries["note"], {"source": source[0] if source else ""})
         sizes = content.execute(queries["sizes"]).fetchone() or (0, 0, 0)
     return Filled(anew, *sizes, seconds=time.monotonic() - began)
-
-
-def leaks(tiers: Tiers) -> list[str]:
-    """Sentences: where the application sees of the content database what is not its tenant's."""
-    queries, told = _queries(), []
-    with tiers.content.connect("lab_platform") as platform:
-        owners = [owner for (owner,) in platform.execute(queries["owners"])]
-    with tiers.content.connect("lab_app") as application:
-        for tenant in (None, *owners):
-            application.execute("select lab.enter_tenant(%s)", [tenant])
-            foreign = application.execute(queries["foreign"], {"tenant": tenant}).fetchall()
-            told += [f"{number} rows of {table} seen as {tenant}" for table, number in foreign]
-            application.rollback()
-        told += [
-            f"{table} is without forced row level security"
-            for (table,) in application.execute(queries["unforced"])
-        ]
-    return told
 
 
 def _queries() -> dict[str, Any]:

@@ -1,50 +1,66 @@
-"""The ordeal: authors and reconcilers at once, killed at every step; at last the oracle.
+"""The ordeal: authors, purges and reconcilers killed at every step; at last the oracle.
 
 On databases of its own, which are gone afterwards.
 """
 
 import json
+import os
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
+from psycopg.sql import SQL, Identifier
+
 from oltp_lab import servers, sql
+from oltp_lab.errors import LabError
 from oltp_lab.neighbours import schema as neighbouring
-from oltp_lab.neighbours.content import reconciler
+from oltp_lab.neighbours.content import oracle, reconciler
 from oltp_lab.neighbours.content.actors import ACTS, Order, Outcome
-from oltp_lab.neighbours.content.reconciler import Fault
+from oltp_lab.neighbours.content.ledger import Ledger
 from oltp_lab.neighbours.content.tiers import Tiers
 from oltp_lab.schema import build
-from oltp_lab.servers import databases, processes
+from oltp_lab.servers import Database, databases, embedded, processes
 from oltp_lab.settings import Settings
 
-DAMAGE = {"restored", "missing noted", "found noted"}
-"""Steps of a reconciler that it comes to only where content was lost or marked by mistake."""
-POINTS = [(act, step) for act, steps in ACTS.items() for step in steps if step not in DAMAGE]
-"""Every other kill point, as (act, step)."""
+POINTS = [(act, step) for act, steps in ACTS.items() for step in steps]
+"""Every kill point, as (act, step)."""
+DAMAGE = ("marked", "lost", "unconfirmed")
+"""What an operator may do to content by mistake: marked for deletion, lost, its uses forgotten."""
+VICTIMS = ("postmaster", "backend")
+
 _PROGRAM = (sys.executable, "-m", "oltp_lab.neighbours.content.actors")
-_WEIGHTS = {"save": 4, "campaign": 3, "update": 4, "delete": 3, "reconcile": 2}
-_NEED_TEMPLATE = {"update", "delete"}
+_WEIGHTS = {
+    "save": 4, "campaign": 3, "update": 4, "delete": 3, "reconcile": 2, "purge": 0.5, "damage": 1,
+}  # fmt: skip
+_NEED_TEMPLATE = {"update", "delete", "damage"}
 _AT_STEP, _UNHURT = 0.45, 0.85  # shares: up to here at a step, up to there at a moment
 _LONGEST_S = 0.06
+_PUT_BACK = 0.25  # share of an operator's acts
 _LATE = 0.05  # share of authors that dawdle beyond lease and grace
-_ROUNDS = 3  # passes that recovery has
+_PASSES = 8  # that recovery has at most
+_START_LIMIT_S = 60
+_BETWEEN_CRASHES_S = (0.5, 2.0)
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How much is done: ``kills`` at random, or (0) each kill point once, by one writer."""
+    """How much is done: ``kills`` at random, or (0) each kill point once, by one writer.
+
+    ``crashes``: how often the content server itself is killed meanwhile.
+    """
 
     kills: int = 0
+    crashes: int = 0
     writers: int = 3
     tenants: int = 4
     lease_s: float = 0.4
@@ -53,108 +69,72 @@ class Extent:
     reconciles: bool = True
 
 
-@dataclass
-class Judged:
-    """What an ordeal found: the oracle's faults, what was acknowledged and is not there, counts."""
-
-    faults: list[Fault] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    left_of_purged: int = 0
-    done: Counter[tuple[str, str]] = field(default_factory=Counter)
-    killed_at: Counter[tuple[str, str]] = field(default_factory=Counter)
-    healed: Counter[str] = field(default_factory=Counter)
-    errors: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def kills(self) -> int:
-        """Processes killed."""
-        return self.killed_at.total()
-
-    def number(self, kind: str) -> int:
-        """How many faults of a kind."""
-        return sum(fault.number for fault in self.faults if fault.kind == kind)
-
-    def failures(self) -> list[str]:
-        """What is wrong, in sentences."""
-        told = [*reconciler.told(self.faults), *self.errors[:3]]
-        if self.lost:
-            told.append(f"{len(self.lost)} acknowledged and gone: {', '.join(self.lost[:3])}")
-        if self.left_of_purged:
-            told.append(f"{self.left_of_purged} objects left of a purged tenant")
-        return told
-
-    @property
-    def headline(self) -> str:
-        """How much it went through, and what came of it."""
-        return (
-            f"{self.kills:,} processes killed at {len(self.killed_at)} steps: "
-            f"{self.number('dangling')} dangling, {self.number('orphan')} orphans, "
-            f"{len(self.lost)} lost, in {self.seconds:,.1f} s"
-        )
-
-    def rows(self) -> list[dict[str, Any]]:
-        """As measurements have it."""
-        common = {"seconds": self.seconds}
-        faults = {fault.kind: fault.number for fault in self.faults} | {"lost": len(self.lost)}
-        return [
-            *({"kind": "fault", "name": k, "step": "", "times": n} | common
-              for k, n in faults.items()),
-            *(
-                {"kind": "killed", "name": act, "step": step, "times": n} | common
-                for (act, step), n in sorted(self.killed_at.items())
-            ),
-            *(
-                {"kind": "ended", "name": act, "step": ended, "times": n} | common
-                for (act, ended), n in sorted(self.done.items())
-            ),
-            *({"kind": "healed", "name": k, "step": "", "times": n} | common
-              for k, n in sorted(self.healed.items())),
-        ]  # fmt: skip
-
-
 @contextmanager
-def scene(settings: Settings) -> Iterator[Tiers]:
-    """Both databases, new and empty, dropped afterwards."""
-    with (
-        databases.temporary(servers.oltp(settings)) as oltp,
-        databases.temporary(servers.neighbours(settings, "content")) as content,
-    ):
+def scene(settings: Settings, *, to_crash: bool = False) -> Iterator[Tiers]:
+    """Both databases, new and empty, dropped afterwards.
+
+    ``to_crash``: the content database has a server of its own, whose commits are durable.
+    """
+    with ExitStack() as stack:
+        oltp = stack.enter_context(databases.temporary(servers.oltp(settings)))
+        beside = (
+            stack.enter_context(servers.throwaway(settings, "the ordeal of the content database"))
+            if to_crash
+            else servers.neighbours(settings, "content")
+        )
+        content = stack.enter_context(databases.temporary(beside))
+        if to_crash:
+            durable = SQL("alter database {} set synchronous_commit = on")
+            with content.server.administer() as administrator:
+                administrator.execute(durable.format(Identifier(content.name)))
         build.ensure(oltp)
         neighbouring.ensure(content, "content")
         yield Tiers(oltp, content)
 
 
-def run(settings: Settings, extent: Extent) -> Judged:
-    """Do it, and judge. Raises LabError when a server is not to be had."""
+def run(tiers: Tiers, extent: Extent) -> Ledger:
+    """Do it on this scene, and judge. Raises LabError when a server is not to be had."""
     began = time.monotonic()
-    with scene(settings) as tiers:
-        judged = on(tiers, extent)
-    judged.seconds = time.monotonic() - began
-    return judged
-
-
-def on(tiers: Tiers, extent: Extent) -> Judged:
-    """The same on a scene that there is."""
-    began = time.monotonic()
-    judged = _Ordeal(tiers, extent).run()
-    judged.seconds = time.monotonic() - began
-    return judged
+    ledger = _Ordeal(tiers, extent).run()
+    ledger.seconds = time.monotonic() - began
+    return ledger
 
 
 def add_tenants(tiers: Tiers, number: int) -> list[UUID]:
     """Make tenants that may have campaigns."""
-    queries = sql.queries("neighbours/content/ordeal.sql")
     made: list[UUID] = []
     with tiers.oltp.connect("lab_platform") as connection:
         for _ in range(number):
-            (tenant,) = connection.execute(queries["tenant"]).fetchone() or (UUID(int=0),)
-            connection.execute(queries["subscribe"], {"tenant": tenant})
+            (tenant,) = connection.execute(_queries()["tenant"]).fetchone() or (UUID(int=0),)
+            connection.execute(_queries()["subscribe"], {"tenant": tenant})
             made.append(tenant)
     return made
 
 
-class Actor:
+def crash(database: Database, victim: str) -> float:
+    """Kill -9 one of VICTIMS of its embedded server; returns seconds until it answers again.
+
+    Who kills a backend brings down all of them: the server recovers before it takes sessions.
+    Raises LabError when the server is given, or is not back within a minute.
+    """
+    cluster = database.server.cluster
+    postmaster = embedded.postmaster(cluster) if cluster else None
+    if postmaster is None:
+        raise LabError(f"{database.server.where} is not ours to kill")
+    with database.connect(autocommit=True) as session:
+        os.kill(postmaster if victim == "postmaster" else session.info.backend_pid, signal.SIGKILL)
+    began = time.monotonic()
+    while True:
+        time.sleep(0.02)
+        try:
+            database.connect().close()
+            return time.monotonic() - began
+        except LabError:
+            if time.monotonic() - began > _START_LIMIT_S:
+                raise
+
+
+class _Actor:
     """One program that carries out orders, one at a time."""
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
@@ -169,163 +149,178 @@ class Actor:
 
 class _Ordeal:
     def __init__(self, tiers: Tiers, extent: Extent) -> None:
-        self._tiers, self._extent = tiers, extent
-        self._judged = Judged()
-        self._lock = threading.Lock()
-        self._kept: dict[str, str] = {}  # acknowledged keys, with their template
-        self._points = [] if extent.kills else list(POINTS)
-        self._queries: dict[str, Any] = sql.queries("neighbours/content/ordeal.sql")
+        self.tiers, self.extent = tiers, extent
+        self.ledger = Ledger()
+        self.tenants = [str(tenant) for tenant in add_tenants(tiers, extent.tenants)]
+        self._crashed = threading.Event()
 
-    def run(self) -> Judged:
-        tenants = list(map(str, add_tenants(self._tiers, self._extent.tenants + 1)))
-        doomed, tenants = tenants[0], tenants[1:]
-        limit = 120 + self._extent.kills
+    def run(self) -> Ledger:
+        with self.tiers.content.connect(autocommit=True) as administrator:
+            administrator.execute(_queries()["backup"])
         with ExitStack() as stack:
-            writers = self._extent.writers if self._extent.kills else 1
-            actors = [stack.enter_context(self._actor(limit)) for _ in range(writers)]
-            self._fill(actors[0], doomed)
-            threads = [
-                threading.Thread(target=self._write, args=(actor, tenants, number))
-                for number, actor in enumerate(actors)
-            ]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            self._purge(doomed)
+            writers = self.extent.writers if self.extent.kills else 1
+            actors = [stack.enter_context(self._actor()) for _ in range(writers)]
+            if self.extent.kills:
+                self._storm(actors)
+            else:
+                self._sweep(actors[0])
             self._recover(actors[0])
-        self._judge(doomed)
-        return self._judged
+        self._judge()
+        return self.ledger
 
-    def _write(self, actor: Actor, tenants: list[str], number: int) -> None:
-        rng = random.Random(f"{self._extent.seed} {number}")
-        templates: dict[str, str] = {}  # its own that no campaign has, and whose they are
+    def goes_on(self) -> bool:
+        """Until there were so many kills, and crashes."""
+        return self.ledger.kills < self.extent.kills or not self._crashed.is_set()
+
+    def do(self, actor: _Actor, act: str, tenant: str = "", **more: Any) -> Outcome:
+        """Have an act carried out, and note how it ended."""
+        extent = self.extent
+        order = Order(act, tenant, lease_s=extent.lease_s, grace_s=extent.grace_s, **more)
+        outcome = actor.do(order)
+        self.ledger.note(order, outcome)
+        return outcome
+
+    def damage(self, kind: str, tenant: str, template: str) -> None:
+        """Do one of DAMAGE to what a template says."""
+        named = {"tenant": tenant, "template": template}
+        with self.tiers.worker() as (oltp, content):
+            (keys,) = oltp.execute(_queries()["keys"], named).fetchone() or ([],)
+            content.execute(_queries()[kind], named | {"keys": keys or []})
+        self.ledger.damaged[kind] += 1
+
+    def put_back(self) -> None:
+        """Store again all that was lost."""
+        with self.tiers.worker() as (_, content):
+            content.execute(_queries()["put_back"])
+
+    def _sweep(self, actor: _Actor) -> None:
+        """Each kill point once; an act goes on from where it was killed before."""
+        tenant, doomed = self.tenants[:2]
+        for owner in (doomed, tenant):
+            saved = [self.do(actor, "save", owner).made["template"] for _ in range(6)]
+        some, other, unused, *damaged = saved
+        for act, step in POINTS:
+            if act == "purge":
+                self.ledger.doom(doomed)
+            if (act, step) == ("reconcile", reconciler.STEPS[0]):
+                for kind, template in zip(DAMAGE, damaged, strict=False):
+                    self.damage(kind, tenant, template)
+                self.damage("unconfirmed", tenant, unused)
+                self.do(actor, "delete", tenant, template=unused, kill_at="template deleted")
+                time.sleep(self.extent.lease_s + self.extent.grace_s)
+            if step == "found noted":
+                self.put_back()
+            template = other if step == "marked" else some if act in _NEED_TEMPLATE else ""
+            owner = doomed if act == "purge" else tenant
+            self.do(actor, act, owner, template=template, kill_at=step)
+
+    def _storm(self, actors: list[_Actor]) -> None:
+        """Acts at random, of all actors at once, while the server crashes."""
+        work = [_Writer(self, actor, number).run for number, actor in enumerate(actors)]
+        threads = [threading.Thread(target=target) for target in (*work, self._crash)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _crash(self) -> None:
+        rng = random.Random(self.extent.seed)
         try:
-            while order := self._next(rng, tenants, templates):
-                if order.act == "reconcile" and not self._extent.kills:
-                    self._leave(actor, tenants[0])
-                self._note(order, actor.do(order), templates)
-        except Exception as error:  # noqa: BLE001 - of a thread; the judge reports it
-            self._judged.errors.append(repr(error))
+            for number in range(self.extent.crashes):
+                time.sleep(rng.uniform(*_BETWEEN_CRASHES_S))
+                victim = VICTIMS[number % len(VICTIMS)]
+                crash(self.tiers.content, victim)
+                self.ledger.crashes[victim] += 1
+        except LabError as error:
+            self.ledger.errors.append(str(error))
+        finally:
+            self._crashed.set()
 
-    def _next(
-        self, rng: random.Random, tenants: list[str], templates: dict[str, str]
-    ) -> Order | None:
-        """What a writer does next; what cannot be done yet becomes a save."""
-        extent, tenant = self._extent, rng.choice(tenants)
-        drawn = self._drawn(rng) if extent.kills else self._point(templates)
-        if drawn is None:
-            return None
-        act, step, after_s = drawn
-        if act in _NEED_TEMPLATE and templates:
-            template = rng.choice(sorted(templates))
-            order = replace(self._order(act, templates[template]), template=template)
-        elif act == "reconcile" and extent.reconciles:
-            order = self._order(act)
-        elif act in _NEED_TEMPLATE or act == "reconcile":
-            return self._order("save", tenant)
-        else:
-            late = extent.kills and rng.random() < _LATE
-            pause_s = extent.lease_s + 4 * extent.grace_s if late else 0
-            order = replace(self._order(act, tenant), pause_s=pause_s)
-        return replace(order, kill_at=step, after_s=after_s)
+    def _recover(self, actor: _Actor) -> None:
+        """Purges end, what was lost is put back; all has its lease and grace, and its passes."""
+        for tenant in self.ledger.doomed:
+            self.do(actor, "purge", tenant)
+        self.put_back()
+        time.sleep(self.extent.lease_s + self.extent.grace_s)
+        for _ in range(_PASSES if self.extent.reconciles else 0):
+            if not sum(self.do(actor, "reconcile").made.values()):
+                break
+            time.sleep(self.extent.grace_s)
 
-    def _drawn(self, rng: random.Random) -> tuple[str, str | None, float | None] | None:
-        """An act at random, killed at a step, at a moment, or not at all."""
-        with self._lock:
-            if self._judged.kills >= self._extent.kills:
-                return None
-        act = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
-        chance = rng.random()
-        step = rng.choice(ACTS[act]) if chance < _AT_STEP else None
-        return act, step, rng.uniform(0, _LONGEST_S) if _AT_STEP <= chance < _UNHURT else None
-
-    def _point(self, templates: dict[str, str]) -> tuple[str, str | None, float | None] | None:
-        """The next kill point, once there is what it needs."""
-        if not self._points:
-            return None
-        if self._points[0][0] in _NEED_TEMPLATE and not templates:
-            return "save", None, None
-        return *self._points.pop(0), None
-
-    def _order(self, act: str, tenant: str = "") -> Order:
-        return Order(act, tenant, lease_s=self._extent.lease_s, grace_s=self._extent.grace_s)
-
-    def _leave(self, actor: Actor, tenant: str) -> None:
-        """Something of everything that a reconciler finds."""
-        deaths = (("save", "reserved"), ("save", "committed"), ("delete", "template deleted"))
-        for act, step in (*deaths, ("delete", None)):
-            template = ""
-            if act == "delete":
-                template = actor.do(self._order("save", tenant)).made["template"] or ""
-            order = replace(self._order(act, tenant), template=template, kill_at=step)
-            self._note(order, actor.do(order), {})
-        time.sleep(self._extent.lease_s + self._extent.grace_s)
-
-    def _note(self, order: Order, outcome: Outcome, templates: dict[str, str]) -> None:
-        with self._lock:
-            self._judged.done[order.act, outcome.ended] += 1
-            if outcome.ended == "killed":
-                self._judged.killed_at[order.act, outcome.at] += 1
-            if outcome.ended == "failed":
-                self._judged.errors.append(outcome.error)
-            if order.act == "reconcile":
-                self._judged.healed.update(outcome.made)  # type: ignore[arg-type]
-                return
-            if order.act == "delete":  # whatever it came to, nobody counts on it any more
-                templates.pop(order.template, None)
-                for key in [k for k, t in self._kept.items() if t == order.template]:
-                    del self._kept[key]
-            elif outcome.ended == "whole":
-                template, key = outcome.made["template"] or "", outcome.made["key"] or ""
-                self._kept[key] = template
-                if not outcome.made["campaign"]:
-                    templates[template] = order.tenant
-
-    def _recover(self, actor: Actor) -> None:
-        """Whatever was left has its lease and its grace, and the reconciler its passes."""
-        extent = self._extent
-        if not extent.reconciles:
-            time.sleep(extent.lease_s + extent.grace_s)
-            return
-        for _ in range(_ROUNDS):
-            time.sleep(extent.lease_s + extent.grace_s)
-            order = self._order("reconcile")
-            self._note(order, actor.do(order), {})
-
-    def _judge(self, doomed: str) -> None:
-        grace = timedelta(seconds=self._extent.grace_s)
-        self._judged.faults = reconciler.judge(self._tiers, grace=grace)
-        with (
-            self._tiers.oltp.connect("lab_platform") as oltp,
-            self._tiers.content.connect("lab_platform") as content,
-        ):
-            (held,) = oltp.execute(self._queries["kept"]).fetchone() or ([],)
-            self._judged.lost = sorted(self._kept.keys() - set(held or []))
-            left = content.execute(self._queries["objects_of"], {"tenant": doomed}).fetchone()
-            self._judged.left_of_purged = left[0] if left and self._extent.reconciles else 0
-
-    def _fill(self, actor: Actor, tenant: str) -> None:
-        """A tenant with some content that is purged in the end."""
-        for act in ("save", "campaign"):
-            self._judged.done[act, actor.do(Order(act, tenant)).ended] += 1
-
-    def _purge(self, tenant: str) -> None:
-        with self._tiers.oltp.connect("lab_platform", autocommit=True) as connection:
-            connection.execute(self._queries["delete_tenant"], {"tenant": tenant})
-            while connection.execute(self._queries["purge"], {"tenant": tenant}).fetchone() != (
-                True,
-            ):
-                pass
+    def _judge(self) -> None:
+        faults = oracle.judge(self.tiers, grace=timedelta(seconds=self.extent.grace_s))
+        with self.tiers.worker() as (oltp, content):
+            (held,) = oltp.execute(_queries()["held"]).fetchone() or ([],)
+            doomed = {"tenants": sorted(self.ledger.doomed)}
+            (left,) = content.execute(_queries()["left"], doomed).fetchone() or (0,)
+        self.ledger.judge(faults, set(held or []), left if self.extent.reconciles else 0)
 
     @contextmanager
-    def _actor(self, limit: float) -> Iterator[Actor]:
-        oltp, content = self._tiers.oltp, self._tiers.content
+    def _actor(self) -> Iterator[_Actor]:
+        oltp, content = self.tiers.oltp, self.tiers.content
         arguments = [
             *_PROGRAM, oltp.server.conninfo, oltp.name, content.server.conninfo, content.name,
         ]  # fmt: skip
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        limit = 120 + self.extent.kills + 10 * self.extent.crashes
         with processes.spawn(oltp.server.settings, arguments, limit=limit, **pipes) as child:
             assert child.stdin and child.stdout
             with child.stdin, child.stdout:
-                yield Actor(child)
+                yield _Actor(child)
+
+
+class _Writer:
+    """Has acts carried out at random; the templates that it made and no campaign has are its own,
+    so that it knows what is owed."""
+
+    def __init__(self, ordeal: _Ordeal, actor: _Actor, number: int) -> None:
+        self._ordeal, self._actor = ordeal, actor
+        self._rng = random.Random(f"{ordeal.extent.seed} {number}")
+        self._templates: dict[str, str] = {}  # and whose they are
+
+    def run(self) -> None:
+        try:
+            while self._ordeal.goes_on():
+                self._next()
+        except Exception as error:  # noqa: BLE001 - of a thread; the judge reports it
+            self._ordeal.ledger.errors.append(repr(error))
+
+    def _next(self) -> None:
+        """Draw an act; what cannot be done yet becomes a save."""
+        rng, ordeal = self._rng, self._ordeal
+        (act,) = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))
+        if act in _NEED_TEMPLATE and not self._templates:
+            act = "save"
+        tenant, template = rng.choice(ordeal.tenants), ""
+        if act in _NEED_TEMPLATE:
+            template, tenant = rng.choice(sorted(self._templates.items()))
+        if act == "damage":
+            with suppress(LabError, psycopg.OperationalError):  # the server may be down
+                if rng.random() < _PUT_BACK:
+                    ordeal.put_back()
+                else:
+                    ordeal.damage(rng.choice(DAMAGE), tenant, template)
+            return
+        if act == "purge":
+            (new,) = add_tenants(ordeal.tiers, 1)
+            ordeal.tenants[ordeal.tenants.index(tenant)] = str(new)
+            ordeal.ledger.doom(tenant)
+        outcome = ordeal.do(self._actor, act, tenant, template=template, **self._death(act))
+        if act == "delete":
+            del self._templates[template]
+        elif act != "campaign" and (made := outcome.made.get("template")):
+            self._templates[made] = tenant
+
+    def _death(self, act: str) -> dict[str, Any]:
+        """Killed at a step, at a moment, or not at all; some dawdle beyond lease and grace."""
+        rng, extent, chance = self._rng, self._ordeal.extent, self._rng.random()
+        if chance < _AT_STEP:
+            return {"kill_at": rng.choice(ACTS[act])}
+        if chance < _UNHURT:
+            return {"after_s": rng.uniform(0, _LONGEST_S)}
+        late = rng.random() < _LATE / (1 - _UNHURT)
+        return {"pause_s": extent.lease_s + 4 * extent.grace_s} if late else {}
+
+
+def _queries() -> dict[str, Any]:
+    return sql.queries("neighbours/content/ordeal.sql")

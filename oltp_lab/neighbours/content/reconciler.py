@@ -1,11 +1,11 @@
 """The reconciler: ends what was left half done, in either database, whoever died over it.
 
-It may be killed anywhere and several may run; every step can be done again.
+It may be killed anywhere and several may run; every step can be done again. A pass reads what is
+marked or late, and a digest a tenant of all references; it reads references of tenants that differ.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,36 +13,23 @@ from uuid import UUID
 import psycopg
 
 from oltp_lab import sql
-from oltp_lab.neighbours.content.tiers import Reached, Session, Tiers, unheard
+from oltp_lab.errors import LabError
+from oltp_lab.neighbours.content.tiers import Reached, Tiers, unheard
 
 GRACE = timedelta(minutes=10)
 """How long content stays after it was marked for deletion, by default."""
 FORGOTTEN_AFTER = timedelta(days=7)
 """For how long nobody stores a body and commits what refers to it: the fence against latecomers."""
 STEPS = (
-    "expired confirmed", "expired marked", "references read", "unreferenced marked", "restored",
-    "missing noted", "found noted", "condemned", "removed", "forgotten",
+    "expired confirmed", "expired marked", "digests compared", "unconfirmed confirmed",
+    "uses dropped", "missing noted", "unused marked", "restored", "found noted", "condemned",
+    "removed", "forgotten",
 )  # fmt: skip
+"""What a pass comes to, where there is something of the kind, in this order."""
 
 _BATCH = 500
-Keys = list[tuple[UUID, list[str]]]
 Condemn = Callable[[psycopg.Connection, UUID, list[str]], list[str]]
-
-
-@dataclass
-class Healed:
-    """What a pass did, by kind, in objects; campaigns that it had to pause among them."""
-
-    done: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """How many are ``dangling`` or ``orphan``, and up to three of their keys."""
-
-    kind: str
-    number: int
-    examples: tuple[str, ...]
+"""Given the OLTP, a tenant and keys: which of them may go."""
 
 
 def condemned_by_oltp(oltp: psycopg.Connection, tenant: UUID, keys: list[str]) -> list[str]:
@@ -56,106 +43,122 @@ def reconcile(
     grace: timedelta = GRACE,
     condemn: Condemn = condemned_by_oltp,
     reached: Reached = unheard,
-) -> Healed:
-    """One pass. Raises LabError when either database is not to be had; what was done stays done."""
-    healed = Healed()
-    session = Session(tiers)
+) -> Counter[str]:
+    """One pass. Returns what it did by kind, in objects; campaigns that it had to pause among them.
+
+    Raises LabError when either database is not to be had, or goes away; what was done stays done.
+    """
     try:
-        oltp, content = session.oltp, session.content
-        for connection in (oltp, content):
-            connection.execute(_queries()["session"])
-        done = healed.done
-        _end_expired(oltp, content, done, reached)
-        copy_references(oltp, content)
-        reached("references read")
-        _compare(oltp, content, grace, done, reached)
-        for tenant, keys in _many(content, "doomed", grace=grace, batch=_BATCH):
-            going = condemn(oltp, tenant, keys)
-            reached("condemned")
+        with tiers.worker() as (oltp, content):
+            stages = _Pass(oltp, content, grace, reached)
+            stages.end_expired()
+            stages.compare()
+            stages.restore()
+            stages.remove(condemn)
+            return stages.done
+    except psycopg.OperationalError as error:
+        reason = str(error).splitlines()[0]
+        raise LabError(f"the reconciler was cut off ({reason}): start it again") from error
+
+
+class _Pass:
+    """Its stages, in the order of their methods."""
+
+    def __init__(
+        self,
+        oltp: psycopg.Connection,
+        content: psycopg.Connection,
+        grace: timedelta,
+        reached: Reached,
+    ) -> None:
+        self._oltp, self._content = oltp, content
+        self._grace, self._reached = grace, reached
+        self.done: Counter[str] = Counter()
+
+    def end_expired(self) -> None:
+        """What authors left pending is confirmed where they committed, else marked for deletion."""
+        for tenant, keys in _batches(self._content, "expired"):
+            versions = _rows(self._oltp, "versions", tenant=tenant, keys=keys)
+            for key, version in versions:
+                self._confirm(tenant, key, version)
+                self._reached("expired confirmed")
+            if left := sorted(set(keys) - {key for key, _ in versions}):
+                self._mark(tenant, left)
+                self._reached("expired marked")
+
+    def compare(self) -> None:
+        """Uses follow the OLTP's versions; what these refer to and is lost is told."""
+        versions = {tenant: rest for tenant, *rest in _rows(self._oltp, "version_digests")}
+        uses = {tenant: rest for tenant, *rest in _rows(self._content, "use_digests")}
+        self._reached("digests compared")
+        for tenant in sorted(versions.keys() | uses.keys()):
+            if versions.get(tenant) != uses.get(tenant):
+                self._settle(tenant)
+        for tenant, keys in _rows(self._content, "unused", grace=self._grace):
+            self._mark(tenant, keys)
+            self._reached("unused marked")
+
+    def _settle(self, tenant: UUID) -> None:
+        ((keys, ids),) = _rows(self._oltp, "references", tenant=tenant)
+        found: dict[str, list[tuple[str, UUID]]] = {"gone": [], "missing": [], "unconfirmed": []}
+        for kind, key, version in _rows(
+            self._content, "differences", tenant=tenant, keys=keys, versions=ids, grace=self._grace
+        ):
+            found[kind].append((key, version))
+        for key, version in found["unconfirmed"]:
+            self._confirm(tenant, key, version)
+            self._reached("unconfirmed confirmed")
+        if gone := [version for _, version in found["gone"]]:
+            dropped = _value(self._content, "drop_uses", tenant=tenant, versions=gone)
+            self.done["uses dropped"] += dropped
+            self._reached("uses dropped")
+        if missing := sorted({key for key, _ in found["missing"]}):
+            self.done["missing"] += len(missing)
+            paused = _value(self._oltp, "note_missing", tenant=tenant, keys=missing)
+            self.done["campaigns paused"] += paused
+            self._reached("missing noted")
+
+    def restore(self) -> None:
+        """What is marked though somebody refers to it is kept; what was lost and is back, noted."""
+        for tenant, keys in _rows(self._content, "deleting"):
+            versions = _rows(self._oltp, "versions", tenant=tenant, keys=keys)
+            if kept := sorted({key for key, _ in versions}):
+                self.done["restored"] += _value(self._content, "restore", tenant=tenant, keys=kept)
+                self._reached("restored")
+        for tenant, keys in _rows(self._oltp, "missing"):
+            if there := _value(self._content, "present", tenant=tenant, keys=keys):
+                self.done["found"] += _value(self._oltp, "note_found", tenant=tenant, keys=there)
+                self._reached("found noted")
+
+    def remove(self, condemn: Condemn) -> None:
+        """What was marked long enough goes, if the OLTP says so."""
+        for tenant, keys in _batches(self._content, "doomed", grace=self._grace):
+            going = condemn(self._oltp, tenant, keys)
+            self._reached("condemned")
             if spared := sorted(set(keys) - set(going)):
-                done["restored"] += _value(content, "restore", tenant=tenant, keys=spared)
-            done["removed"] += _value(content, "remove", tenant=tenant, keys=going)
-            reached("removed")
-        done["forgotten"] += _value(oltp, "forget", after=FORGOTTEN_AFTER)
-        reached("forgotten")
-    finally:
-        session.close()
-    return healed
+                restored = _value(self._content, "restore", tenant=tenant, keys=spared)
+                self.done["restored"] += restored
+            self.done["removed"] += _value(self._content, "remove", tenant=tenant, keys=going)
+            self._reached("removed")
+        self.done["forgotten"] += _value(self._oltp, "forget", after=FORGOTTEN_AFTER)
+        self._reached("forgotten")
+
+    def _confirm(self, tenant: UUID, key: str, version: UUID) -> None:
+        confirmed = _value(self._content, "confirm", tenant=tenant, key=key, version=version)
+        self.done["confirmed"] += confirmed
+
+    def _mark(self, tenant: UUID, keys: list[str]) -> None:
+        marked = _value(self._content, "mark_deleting", tenant=tenant, keys=keys)
+        self.done["marked"] += marked
 
 
-def judge(tiers: Tiers, *, grace: timedelta = timedelta(0)) -> list[Fault]:
-    """The oracle: what is dangling, and what is an orphan for longer than the grace period, now."""
-    session = Session(tiers)
-    try:
-        copy_references(session.oltp, session.content)
-        query = _queries()["judge"]
-        found = session.content.execute(query, {"grace": grace}).fetchall()
-        faults = [Fault(kind, number, tuple(keys)) for kind, number, keys in found]
-        (lost,) = session.oltp.execute(_queries()["running_without_content"]).fetchone() or (0,)
-        return [*faults, Fault("running without content", lost, ())]
-    finally:
-        session.close()
+def _batches(connection: psycopg.Connection, name: str, **values: Any) -> Iterator[Any]:
+    """Rows, asked for again until there are none: whoever takes one ends its being found."""
+    while found := _rows(connection, name, batch=_BATCH, **values):
+        yield from found
 
 
-def copy_references(oltp: psycopg.Connection, content: psycopg.Connection) -> None:
-    """Bring what every version refers to into a temporary table beside the content."""
-    queries = _queries()
-    content.execute(queries["reference_table"])
-    pump(oltp, queries["references_out"], content, queries["references_in"])
-    content.execute(queries["analyze_references"])
-
-
-def pump(source: psycopg.Connection, out: Any, target: psycopg.Connection, into: Any) -> None:
-    """Copy what one session's COPY gives into another's."""
-    with (
-        source.cursor() as reading,
-        target.cursor() as writing,
-        reading.copy(out) as data,
-        writing.copy(into) as place,
-    ):
-        for block in data:
-            place.write(block)
-
-
-def _end_expired(
-    oltp: psycopg.Connection, content: psycopg.Connection, done: Counter[str], reached: Reached
-) -> None:
-    """What authors left pending is confirmed where they committed, else marked for deletion."""
-    for tenant, keys in _many(content, "expired", batch=_BATCH):
-        versions = _many(oltp, "versions", tenant=tenant, keys=keys)
-        for key, version in versions:
-            done["confirmed"] += _value(content, "confirm", tenant=tenant, key=key, version=version)
-            reached("expired confirmed")
-        if left := sorted(set(keys) - {key for key, _ in versions}):
-            done["marked"] += _value(content, "mark_deleting", tenant=tenant, keys=left)
-            reached("expired marked")
-
-
-def _compare(
-    oltp: psycopg.Connection,
-    content: psycopg.Connection,
-    grace: timedelta,
-    done: Counter[str],
-    reached: Reached,
-) -> None:
-    """What nobody refers to is marked, what somebody does is kept, what is lost is told."""
-    for tenant, keys in _many(content, "unreferenced", grace=grace):
-        done["marked"] += _value(content, "mark_deleting", tenant=tenant, keys=keys)
-        reached("unreferenced marked")
-    for tenant, keys in _many(content, "wrongly_deleting"):
-        done["restored"] += _value(content, "restore", tenant=tenant, keys=keys)
-        reached("restored")
-    for tenant, keys in _many(content, "dangling"):
-        done["missing"] += len(keys)
-        done["campaigns paused"] += _value(oltp, "note_missing", tenant=tenant, keys=keys)
-        reached("missing noted")
-    for tenant, keys in _many(oltp, "missing"):
-        if there := _value(content, "present", tenant=tenant, keys=keys):
-            done["found"] += _value(oltp, "note_found", tenant=tenant, keys=there)
-            reached("found noted")
-
-
-def _many(connection: psycopg.Connection, name: str, **values: Any) -> list[Any]:
+def _rows(connection: psycopg.Connection, name: str, **values: Any) -> list[Any]:
     return connection.execute(_queries()[name], values).fetchall()
 
 
@@ -166,8 +169,3 @@ def _value(connection: psycopg.Connection, name: str, **values: Any) -> Any:
 
 def _queries() -> dict[str, Any]:
     return sql.queries("neighbours/content/reconciliation.sql")
-
-
-def told(faults: Iterable[Fault]) -> list[str]:
-    """Faults as sentences."""
-    return [f"{f.number} {f.kind}: {', '.join(f.examples)}" for f in faults if f.number]

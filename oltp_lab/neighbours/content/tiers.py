@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
@@ -18,6 +19,8 @@ Reached = Callable[[str], None]
 
 TRIES = 3
 PATIENCE = {"connect_timeout": 2, "options": "-c statement_timeout=5s -c lock_timeout=3s"}
+"""Of an application's sessions."""
+_WORKER = {"connect_timeout": 2, "options": "-c statement_timeout=60s -c lock_timeout=5s"}
 _PAUSE_S = 0.1
 
 
@@ -36,17 +39,29 @@ class Tiers:
     oltp: Database
     content: Database
 
+    @contextmanager
+    def worker(self) -> Iterator[tuple[psycopg.Connection, psycopg.Connection]]:
+        """The platform's sessions with the OLTP and with the content database, in autocommit.
+
+        Raises LabError when either is not to be had.
+        """
+        with (
+            self.oltp.connect("lab_platform", autocommit=True, **_WORKER) as oltp,
+            self.content.connect("lab_platform", autocommit=True, **_WORKER) as content,
+        ):
+            yield oltp, content
+
 
 class Session:
-    """A tenant's sessions with both (without a tenant: the platform's), made on first use."""
+    """A tenant's sessions with both, made on first use."""
 
-    def __init__(self, tiers: Tiers, tenant: UUID | None = None) -> None:
-        self._tiers, self._tenant = tiers, tenant
-        self._role = "lab_app" if tenant else "lab_platform"
+    def __init__(self, tiers: Tiers, tenant: UUID) -> None:
+        self._tiers, self.tenant = tiers, tenant
         self._oltp: psycopg.Connection | None = None
         self._content: psycopg.Connection | None = None
 
     def close(self) -> None:
+        """End both."""
         for connection in (self._oltp, self._content):
             if connection:
                 connection.close()
@@ -55,24 +70,15 @@ class Session:
     def oltp(self) -> psycopg.Connection:
         """The session with the OLTP, in autocommit. Raises LabError when there is none."""
         if self._oltp is None or self._oltp.closed:
-            self._oltp = self._tiers.oltp.connect(self._role, autocommit=True, **PATIENCE)
+            self._oltp = self._tiers.oltp.connect("lab_app", autocommit=True, **PATIENCE)
         return self._oltp
-
-    @property
-    def content(self) -> psycopg.Connection:
-        """That with the content database, while the OLTP waits for nothing.
-
-        Raises LabError when there is none to be had, and when a transaction of the OLTP is open.
-        """
-        if self._oltp and self._oltp.info.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-            raise LabError("a transaction of the OLTP is open: end it before the content database")
-        if self._content is None or self._content.closed:
-            self._content = self._tiers.content.connect(self._role, autocommit=True, **PATIENCE)
-        return self._content
 
     @contextmanager
     def in_oltp(self) -> Iterator[Callable[..., tuple[Any, ...]]]:
-        """A transaction of the OLTP; what it gives runs a named query and returns its row."""
+        """A transaction of the OLTP; what it gives runs a named query and returns its row.
+
+        Raises LabError when there is no session to be had.
+        """
         connection = self.oltp
         with connection.transaction():
             self._enter(connection)
@@ -81,41 +87,54 @@ class Session:
     def in_content(self, query: str, /, **values: Any) -> tuple[Any, ...]:
         """One named query as a transaction of the content database; all may be tried again.
 
-        Raises ContentUnavailableError when the database is down, or too slow, each time.
+        Raises ContentUnavailableError when the database is down, or too slow, each time; LabError
+        when a transaction of the OLTP is open, which would wait for it.
         """
+        self._refuse_to_wait()
         told = ""
         for attempt in range(TRIES):
+            if attempt:
+                time.sleep(_PAUSE_S * 2 ** (attempt - 1))
             try:
-                connection = self.content
-                with connection.transaction():
-                    self._enter(connection)
-                    return self._row(connection, query, values)
+                if self._content is None or self._content.closed:
+                    connect = self._tiers.content.connect
+                    self._content = connect("lab_app", autocommit=True, **PATIENCE)
+                with self._content.transaction():
+                    self._enter(self._content)
+                    return self._row(self._content, query, values)
             except (psycopg.OperationalError, LabError) as error:
-                if self._oltp_busy():
-                    raise
                 told = str(error).splitlines()[0]
-                if attempt + 1 < TRIES:
-                    time.sleep(_PAUSE_S * 2**attempt)
         raise ContentUnavailableError(
             f"the content database does not answer ({told}): try again when it does, "
             "or see that OLTP_LAB_NEIGHBOURS_URL names a server that runs"
         )
 
-    def _oltp_busy(self) -> bool:
-        idle = psycopg.pq.TransactionStatus.IDLE
-        return self._oltp is not None and self._oltp.info.transaction_status != idle
+    def _refuse_to_wait(self) -> None:
+        if self._oltp and self._oltp.info.transaction_status != TransactionStatus.IDLE:
+            raise LabError("a transaction of the OLTP is open: end it before the content database")
 
     def _enter(self, connection: psycopg.Connection) -> None:
-        if self._tenant:
-            connection.execute(queries()["enter"], {"tenant": self._tenant})
+        connection.execute(_queries()["enter"], {"tenant": self.tenant})
 
     def _row(
         self, connection: psycopg.Connection, query: str, values: Mapping[str, Any]
     ) -> tuple[Any, ...]:
-        named = {"tenant": self._tenant, **values}
-        return connection.execute(queries()[query], named).fetchone() or ()
+        named = {"tenant": self.tenant, **values}
+        return connection.execute(_queries()[query], named).fetchone() or ()
 
 
-def queries() -> dict[str, Any]:
+def pump(source: psycopg.Connection, out: Any, target: psycopg.Connection, into: Any) -> None:
+    """Copy what one session's COPY gives into another's, block by block."""
+    with (
+        source.cursor() as reading,
+        target.cursor() as writing,
+        reading.copy(out) as data,
+        writing.copy(into) as place,
+    ):
+        for block in data:
+            place.write(block)
+
+
+def _queries() -> dict[str, Any]:
     """What an author asks."""
     return sql.queries("neighbours/content/authoring.sql")

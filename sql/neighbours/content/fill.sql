@@ -48,17 +48,3 @@ insert into lab.fills (source) values (%(source)s);
 
 -- name: sizes
 select count(*), coalesce(sum(size), 0)::bigint, count(distinct tenant_id) from content.objects;
-
--- name: owners
--- Some tenants.
-select distinct tenant_id from content.objects order by 1 limit 5;
-
--- name: foreign
--- Deliberately without a filter by tenant.
-select 'content.objects', count(*) from content.objects where tenant_id is distinct from %(tenant)s having count(*) > 0
-union all
-select 'content.uses', count(*) from content.uses where tenant_id is distinct from %(tenant)s having count(*) > 0;
-
--- name: unforced
-select c.oid::regclass::text from pg_class c
-where c.relnamespace = 'content'::regnamespace and c.relkind in ('r', 'p') and not (c.relrowsecurity and c.relforcerowsecurity);
