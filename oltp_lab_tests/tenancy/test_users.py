@@ -96,7 +96,7 @@ def test_log_ins_expire(world: World) -> None:
     for lasts in (DAY, 2 * DAY):
         call(world.auth, "open_session", user, unique("token"), lasts, past)
     call(world.auth, "issue_verification", world.address(user), "secret", DAY, past)
-    assert table(world.platform, "expire_log_ins", past + DAY) == [(1, 1)]
+    assert table(world.platform, "expire_log_ins", past + DAY) == [(1, 1, 0)]
     assert call(world.auth, "close_sessions", user) == 1
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         call(world.auth, "expire_log_ins", NOW)

@@ -113,15 +113,34 @@ create function tenancy.user_of_session(token text, at timestamptz default now()
 comment on function tenancy.user_of_session(text, timestamptz) is
     'lab_auth: whose session it is; null when it is unknown or has expired.';
 
-create function tenancy.expire_log_ins(at timestamptz default now(), out sessions bigint, out verifications bigint)
+create function tenancy.require_user(token text, at timestamptz default now()) returns uuid
+    language plpgsql stable
+    set search_path = pg_catalog
+as $$
+declare
+    acting_user constant uuid := tenancy.user_of_session(token, at);
+begin
+    if acting_user is null then
+        raise exception 'the session is unknown or has expired' using errcode = 'invalid_authorization_specification';
+    end if;
+    return acting_user;
+end
+$$;
+comment on function tenancy.require_user(text, timestamptz) is
+    'lab_auth: whose session it is. Raises 28000 when it is unknown or has expired.';
+
+create function tenancy.expire_log_ins(
+    at timestamptz default now(), out sessions bigint, out verifications bigint, out attempts bigint)
     language sql set search_path = pg_catalog
     begin atomic
         with gone_sessions as (delete from auth.sessions where expires_at <= at returning 1),
-             gone_verifications as (delete from auth.verification_tokens where expires <= at returning 1)
-        select (select count(*) from gone_sessions), (select count(*) from gone_verifications);
+             gone_verifications as (delete from auth.verification_tokens where expires <= at returning 1),
+             gone_attempts as (delete from auth.log_in_attempts where since <= at - interval '1 day' returning 1)
+        select (select count(*) from gone_sessions), (select count(*) from gone_verifications),
+               (select count(*) from gone_attempts);
     end;
 comment on function tenancy.expire_log_ins(timestamptz) is
-    'lab_platform: removes sessions and verifications that have expired; returns how many.';
+    'lab_platform: removes sessions and verifications that have expired, and attempts to log in that are a day old; returns how many.';
 
 create function tenancy.list_tenants(acting_user uuid)
     returns table (tenant_id uuid, name text, status text, roles text[])
@@ -146,12 +165,9 @@ create function tenancy.switch_tenant(token text, tenant uuid, at timestamptz de
     set search_path = pg_catalog
 as $$
 declare
-    acting_user constant uuid := tenancy.user_of_session(token, at);
+    acting_user constant uuid := tenancy.require_user(token, at);
     granted text[];
 begin
-    if acting_user is null then
-        raise exception 'the session is unknown or has expired' using errcode = 'invalid_authorization_specification';
-    end if;
     select t.roles into granted from tenancy.list_tenants(acting_user) t where t.tenant_id = tenant;
     if not found then
         raise exception 'user % does not belong to tenant %', acting_user, tenant
@@ -200,7 +216,7 @@ grant execute on function
     tenancy.create_user(text, text),
     tenancy.issue_verification(text, text, interval, timestamptz), tenancy.verify_address(text, text, timestamptz),
     tenancy.open_session(uuid, text, interval, timestamptz), tenancy.close_session(text), tenancy.close_sessions(uuid),
-    tenancy.user_of_session(text, timestamptz), tenancy.list_tenants(uuid), tenancy.switch_tenant(text, uuid, timestamptz)
+    tenancy.user_of_session(text, timestamptz), tenancy.require_user(text, timestamptz), tenancy.list_tenants(uuid), tenancy.switch_tenant(text, uuid, timestamptz)
     to lab_auth;
 grant execute on function tenancy.expire_log_ins(timestamptz) to lab_platform;
 grant execute on function tenancy.overview(uuid[], uuid) to lab_app;

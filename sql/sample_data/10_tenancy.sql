@@ -144,6 +144,14 @@ from scale, plan_users
 where not verified and removed is null
 order by created, n;
 
+-- Every fortieth user mistyped their password within the last day, as did somebody whom nobody knows.
+insert into auth.log_in_attempts (identifier, attempts, since)
+select email, 1 + n % 4, pg_temp.at(u.as_of - pg_temp.days(pg_temp.share(pg_temp.draw('attempts', n, seed))))
+from scale, plan_users as u
+where n % 40 = 1 and removed is null
+union all
+select 'nobody@nowhere.example', 5, pg_temp.at(as_of - pg_temp.days(0.5)) from scale;
+
 -- The owner of every fourth living tenant has invited somebody in the last two weeks; half of the
 -- invites have expired.
 insert into auth.invites (tenant_id, id, identifier, token, roles, created_by, expires)

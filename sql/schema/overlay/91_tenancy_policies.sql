@@ -14,6 +14,7 @@ create policy sign_in on users.users to lab_auth using (true) with check (true);
 create policy sign_in on auth.credentials to lab_auth using (true) with check (true);
 create policy sign_in on auth.sessions to lab_auth using (true) with check (true);
 create policy sign_in on auth.verification_tokens to lab_auth using (true) with check (true);
+create policy sign_in on auth.log_in_attempts to lab_auth using (true) with check (true);
 
 -- A user's memberships show while no tenant is in context, or a user in a tenant would see who else
 -- they work for. Policies for reading tenant_users ask nothing of tenant_users, so that those for
