@@ -425,6 +425,30 @@ def dns_cases() -> Rows:
     ]
 
 
+def authentication_steps() -> Rows:
+    step = {"part": "tenants", "expected": "not allowed", "got": "not allowed"}
+    steps = [("refused", "his request names Acme"), ("allowed", "Ada sees Acme's leads")]
+    return [
+        {"number": number, "kind": kind, "step": told, "as_expected": True} | step
+        for number, (kind, told) in enumerate(steps, 1)
+    ]
+
+
+def authentication_log_ins() -> Rows:
+    return [
+        {"cost": cost, "log_ins": 3, "seconds": 3 / rate, "log_ins_per_s": rate}
+        for cost, rate in ((8, 60.0), (12, 4.2))
+    ]
+
+
+def authentication_requests() -> Rows:
+    ratios = {"bare": 1.0, "in_context": 1.7, "admitted": 3.9}
+    return [
+        {"way": way, "ms": 0.1 * ratio, "ratio": ratio, "low": ratio, "high": ratio + 0.1}
+        for way, ratio in ratios.items()
+    ]
+
+
 def covert_channels() -> Rows:
     figures = {"trials": 40, "bits_per_probe": 0.9, "detectable_ns": None, "detail": ""}
     told = {"question": "Who is at work?", "because": "all may see", "advice": "none"}
@@ -522,6 +546,9 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "content_comparison": content_comparison,
     "dns_rounds": dns_rounds,
     "dns_cases": dns_cases,
+    "authentication_steps": authentication_steps,
+    "authentication_log_ins": authentication_log_ins,
+    "authentication_requests": authentication_requests,
 }
 
 
