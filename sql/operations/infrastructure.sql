@@ -28,56 +28,72 @@ begin atomic
           where strpos(part, '=') > 0) as tag;
 end;
 comment on function infrastructure.tags(text) is
-    'lab_platform: the tags of a DKIM record by name, without white space.';
+    'lab_platform: the tags of a DKIM or DMARC record by name, without white space.';
 
--- RFC 7208: one SPF record of at most ten look-ups, and nothing after "all" counts. One DKIM record, of
--- our key (RFC 6376). One DMARC record with a policy. An MX record of ours among others; one CNAME.
 create function infrastructure.judge_dns_record(
     kind text, expected text, observed text[], lookups integer default null, authorized boolean default null)
     returns text
-    language sql immutable parallel safe
-begin atomic
-    select case
-        when count(*) = 0 then 'missing'
-        when judge_dns_record.kind = 'mx' then
-            case when bool_or(regexp_replace(found.host, '^\d+\s+', '')
-                              = regexp_replace(lower(judge_dns_record.expected), '^\d+\s+', ''))
-                 then 'ok' else 'invalid' end
-        when count(*) > 1 then 'invalid'
-        when judge_dns_record.kind = 'spf' then
-            case when bool_and(
-                     greatest(judge_dns_record.lookups,
-                              regexp_count(found.value, '\s[+?~-]?(include:|exists:|redirect=|a\M|mx\M|ptr\M)', 1, 'i')) <= 10
-                     and coalesce(
-                         judge_dns_record.authorized,
-                         string_to_array(regexp_replace(lower(found.value), '\s[+?~-]?all(\s.*)?$', ''), ' ')
-                             && array[term.include, '+' || term.include]))
-                 then 'ok' else 'invalid' end
-        when judge_dns_record.kind = 'dmarc' then
-            case when bool_and(found.value ~* ';\s*p\s*=\s*(none|quarantine|reject)\s*(;|$)')
-                 then 'ok' else 'invalid' end
-        when judge_dns_record.kind = 'dkim' then
-            case when bool_and(
-                     coalesce(found.tags ->> 'p' = term.tags ->> 'p', false)
-                     and coalesce(found.tags ->> 'k', 'rsa') = coalesce(term.tags ->> 'k', 'rsa')
-                     and (not found.tags ? 'v' or found.value ~ '^v\s*=\s*DKIM1\s*(;|$)')
-                     and coalesce(found.tags ->> 'h', 'sha256') ~ '(^|:)sha256(:|$)'
-                     and coalesce(found.tags ->> 's', '*') ~ '(^|:)(\*|email)(:|$)')
-                 then 'ok' else 'invalid' end
-        else
-            case when bool_and(found.host = lower(judge_dns_record.expected)) then 'ok' else 'invalid' end
-    end
-    from (select btrim(answer) as value, rtrim(lower(btrim(answer)), '.') as host,
-                 case judge_dns_record.kind when 'dkim' then infrastructure.tags(answer) end as tags
-          from unnest(judge_dns_record.observed) as answer) as found
-    cross join (select lower(substring(judge_dns_record.expected from 'include:\S+')) as include,
-                       case judge_dns_record.kind
-                           when 'dkim' then infrastructure.tags(judge_dns_record.expected) end as tags) as term
-    where case judge_dns_record.kind
-              when 'spf' then found.value ~* '^v=spf1(\s|$)'
-              when 'dmarc' then found.value ~* '^v=DMARC1\s*(;|$)'
-              else true end;
-end;
+    language plpgsql immutable parallel safe
+    set search_path = pg_catalog
+as $$
+declare
+    answer text;
+    ours text := lower(regexp_replace(expected, '^\d+\s+', ''));
+    terms text[];
+    tags jsonb;
+begin
+    if kind in ('spf', 'dmarc') then  -- whose texts may have others beside them
+        observed := array(select v from unnest(observed) as v
+                          where v ~ case kind when 'spf' then '^\s*[vV]=[sS][pP][fF]1(\s|$)'
+                                              else '^\s*[vV]\s*=\s*DMARC1\s*(;|$)' end);
+    end if;
+    if cardinality(observed) = 0 then
+        return 'missing';
+    elsif kind = 'mx' then
+        -- Ours, among others that take mail: a null MX says that none is taken (RFC 7505).
+        return case when exists (select from unnest(observed) as v
+                                 where rtrim(lower(regexp_replace(v, '^\d+\s+', '')), '.') = ours)
+                     and not exists (select from unnest(observed) as v where v ~ '^\d+\s+\.$')
+                    then 'ok' else 'invalid' end;
+    elsif cardinality(observed) > 1 then
+        return 'invalid';
+    end if;
+
+    answer := btrim(observed[1]);
+    if kind = 'spf' then
+        -- RFC 7208: at most ten look-ups; "all" ends it, and where it is, "redirect" does not count.
+        terms := string_to_array(regexp_replace(lower(answer), '\s[+?~-]?all(\s.*)?$', ''), ' ');
+        lookups := coalesce(lookups, (
+            select count(*) from unnest(terms) as term
+            where term ~ '^[+?~-]?(include:|exists:|(a|mx|ptr)([:/]|$))'
+               or term like 'redirect=%' and answer !~* '\s[+?~-]?all(\s|$)'));
+        ours := substring(ours from 'include:\S+');
+        return case when lookups <= 10 and coalesce(authorized, terms && array[ours, '+' || ours])
+                    then 'ok' else 'invalid' end;
+    elsif answer = expected then
+        return 'ok';
+    elsif kind = 'dkim' then
+        -- RFC 6376: our key, not revoked (an empty one), for mail and by the hash that is signed with.
+        tags := infrastructure.tags(answer);
+        return case when tags ->> 'p' = infrastructure.tags(expected) ->> 'p'
+                     and coalesce(tags ->> 'k', 'rsa') = 'rsa'
+                     and (not tags ? 'v' or answer ~ '^v\s*=\s*DKIM1\s*(;|$)')
+                     and coalesce(tags ->> 'h', 'sha256') ~ '(^|:)sha256(:|$)'
+                     and coalesce(tags ->> 's', '*') ~ '(^|:)(\*|email)(:|$)'
+                    then 'ok' else 'invalid' end;
+    elsif kind = 'dmarc' then
+        -- RFC 7489: who publishes must say a policy, though receivers take a wrong one with a "rua" for none.
+        tags := infrastructure.tags(lower(answer));
+        return case when tags ->> 'p' in ('none', 'quarantine', 'reject')
+                     and coalesce(tags ->> 'sp', 'none') in ('none', 'quarantine', 'reject')
+                     and coalesce(tags ->> 'adkim', 'r') in ('r', 's')
+                     and coalesce(tags ->> 'aspf', 'r') in ('r', 's')
+                    then 'ok' else 'invalid' end;
+    end if;
+    -- An alias of ours itself: a chain of them could lead through another tenant's domain.
+    return case when rtrim(lower(answer), '.') = ours then 'ok' else 'invalid' end;
+end
+$$;
 comment on function infrastructure.judge_dns_record(text, text, text[], integer, boolean) is
     'lab_platform: ok, missing or invalid, from what was expected and what was answered (a TXT''s strings joined). Of an spf that was evaluated also the look-ups that it takes, and whether it authorizes our addresses by our own record; of one that was not, its words are read.';
 
@@ -95,7 +111,7 @@ cross join lateral (
            coalesce(min(r.status) filter (where r.kind = 'mx'), 'unchecked') as mx,
            coalesce(min(r.status) filter (where r.kind = 'return_path'), 'unchecked') as return_path,
            coalesce(min(r.status) filter (where r.kind = 'tracking'), 'unchecked') as tracking,
-           coalesce(bool_or(r.kind = 'dmarc' and array_to_string(r.observed, '') ~* ';\s*aspf\s*=\s*s'), false) as strict,
+           coalesce(bool_or(r.kind = 'dmarc' and array_to_string(r.observed, ';') ~* ';\s*aspf\s*=\s*s\s*(;|$)'), false) as strict,
            min(r.checked_at) as checked_at
     from infrastructure.dns_records r
     where r.tenant_id = d.tenant_id and r.domain_id = d.id) as r;
