@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import dns.asyncresolver
 import dns.exception
 
 from oltp_lab import servers, settings
-from oltp_lab.neighbours import copies
+from oltp_lab.neighbours import copies, services
 from oltp_lab.neighbours.dns import run as verification
 from oltp_lab.neighbours.dns import verify, world
 from oltp_lab.sample_data import load as sample_data
@@ -81,7 +82,8 @@ def _bare(records: list[tuple[str, str, str]], port: int) -> float:
         shared = iter(records)
         await asyncio.gather(*(work(shared) for _ in range(verify.CONCURRENCY)))
 
-    resolver = verify.resolver(port).resolver
+    resolver = dns.asyncresolver.Resolver(configure=False)
+    resolver.nameservers, resolver.port = [services.HOST], port
     began = time.perf_counter()
     asyncio.run(everything())
     return len(records) / (time.perf_counter() - began)

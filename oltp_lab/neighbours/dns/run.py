@@ -10,6 +10,7 @@ from typing import Any
 
 from oltp_lab.neighbours import copies
 from oltp_lab.neighbours.dns import verify, world
+from oltp_lab.neighbours.dns.resolver import Resolver
 from oltp_lab.neighbours.dns.verify import Tally
 from oltp_lab.neighbours.dns.world import Server, World
 from oltp_lab.servers import Database
@@ -113,4 +114,4 @@ def verified(database: Database, port: int, at: datetime) -> Tally:
         database.connect("lab_platform", autocommit=True) as claims,
         database.connect("lab_platform", autocommit=True) as notes,
     ):
-        return asyncio.run(verify.verify(claims, notes, verify.resolver(port), at))
+        return asyncio.run(verify.verify(claims, notes, Resolver(port), at))

@@ -20,7 +20,7 @@ import dnslib
 
 from oltp_lab.neighbours import services
 
-SLOW_S = 0.15
+SLOW_S = 0.1
 _UDP_SIZE = 512
 _TTL = 60
 _RCODES = {"servfail": 2, "refused": 5}

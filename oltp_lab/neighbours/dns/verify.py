@@ -6,29 +6,30 @@ Claiming and noting are transactions of their own, batch by batch; while DNS is 
 import asyncio
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import dns.asyncresolver
-import dns.exception
-import dns.rdatatype
-import dns.resolver
 import psycopg
 from psycopg.types.json import Jsonb
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
-from oltp_lab.neighbours import services
 from oltp_lab.neighbours.dns import spf
+from oltp_lab.neighbours.dns.resolver import Resolver
 from oltp_lab.neighbours.dns.spf import UnansweredError
 
 CONCURRENCY = 50
 BATCH = 100
-"""Domains that are noted in one transaction."""
+"""Domains that are claimed, and that are noted, in one transaction."""
 ADDRESS = "10.0.0.1"
 """One of the platform's, which an SPF record must authorize."""
+
+
+Answers = list[dict[str, Any]]
+"""As ``record_dns_answers`` takes them, of one domain or more."""
 
 
 class Record(NamedTuple):
@@ -55,57 +56,6 @@ class Tally:
     recording_s: float = 0.0
     longest_transaction_s: float = 0.0
     statuses: dict[str, int] = field(default_factory=dict)
-
-
-def resolver(port: int, *, timeout: float = 0.3, lifetime: float = 0.9) -> "Resolver":
-    """One that asks the server on this port of the loopback interface and no other."""
-    made = dns.asyncresolver.Resolver(configure=False)
-    made.nameservers, made.port = [services.HOST], port
-    made.timeout, made.lifetime = timeout, lifetime
-    return Resolver(made)
-
-
-class Resolver:
-    """Look-ups as lists of strings, counted."""
-
-    def __init__(self, resolver: dns.asyncresolver.Resolver) -> None:
-        self.resolver = resolver
-        self.lookups = self.unanswered = self.in_a_row = 0
-        self._shared: dict[tuple[str, str], asyncio.Future[list[str]]] = {}
-
-    async def ask(self, name: str, kind: str) -> list[str]:
-        """The values; none where there is no such name or record. Raises UnansweredError."""
-        self.lookups += 1
-        try:
-            answer = await self.resolver.resolve(name, kind, raise_on_no_answer=False, search=False)
-        except dns.resolver.NXDOMAIN:
-            self.in_a_row = 0
-            return []
-        except (dns.exception.DNSException, OSError) as error:
-            self.unanswered += 1
-            self.in_a_row += isinstance(error, dns.resolver.LifetimeTimeout)
-            raise UnansweredError(_told(error)) from None
-        self.in_a_row = 0
-        if answer.rrset is None:
-            return []
-        if answer.rdtype == dns.rdatatype.TXT:
-            return [b"".join(data.strings).decode("latin-1") for data in answer.rrset]
-        return [data.to_text() for data in answer.rrset]
-
-    async def ask_shared(self, name: str, kind: str) -> list[str]:
-        """The same, from what was answered to others during this verification."""
-        key = name.lower(), kind
-        if key not in self._shared:
-            self._shared[key] = asyncio.ensure_future(self.ask(name, kind))
-        return await asyncio.shield(self._shared[key])
-
-
-def _told(error: BaseException) -> str:
-    """The reason in a word or two, the same for the same reason."""
-    if isinstance(error, dns.resolver.NoNameservers):
-        text = str(error.kwargs["errors"][-1][3]) if error.kwargs.get("errors") else "no answer"
-        return text[:100]
-    return "timeout" if isinstance(error, dns.resolver.LifetimeTimeout) else type(error).__name__
 
 
 async def look_up(record: Record, asked: Resolver) -> dict[str, Any]:
@@ -140,7 +90,6 @@ async def verify(
     asked: Resolver,
     at: datetime,
     *,
-    batch: int = 2_000,
     concurrency: int = CONCURRENCY,
 ) -> Tally:
     """Look up whatever is due at that time. The two sessions are lab_platform's, in autocommit.
@@ -149,80 +98,93 @@ async def verify(
     that it is tried again later, and nobody's status has changed.
     """
     began, tally = time.perf_counter(), Tally()
-    queries = sql.queries("neighbours/dns/verify.sql")
-    due = True
-    while due:
-        rows = await asyncio.to_thread(_fetch, claims, queries["claim"], {"batch": batch, "at": at})
-        due = [Record(*row) for row in rows]
-        if due:
-            await _verified(due, notes, asked, at, concurrency, tally)
-        if _is_silent(asked, concurrency):
-            break
+    due, complete = _Due(claims, at), asyncio.Queue()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_note(complete, notes, at, tally))
+            async with asyncio.TaskGroup() as workers:
+                for _ in range(concurrency):
+                    workers.create_task(_work(due, asked, complete, 2 * concurrency))
+            for answers in due.incomplete():  # of a server that fell silent
+                complete.put_nowait(answers)
+            complete.put_nowait(None)
+    finally:
+        await asked.close()
     tally.lookups, tally.unanswered = asked.lookups, asked.unanswered
     tally.seconds = time.perf_counter() - began
-    if _is_silent(asked, concurrency):
+    if asked.in_a_row >= 2 * concurrency:
         raise LabError(
-            f"the DNS server at port {asked.resolver.port} answers nothing: {asked.in_a_row} "
+            f"the DNS server at port {asked.port} answers nothing: {asked.in_a_row} "
             "look-ups in a row timed out; the domains keep their status and are tried again later"
         )
     return tally
 
 
-def _is_silent(asked: Resolver, concurrency: int) -> bool:
-    """As many look-ups in a row as run at once, twice."""
-    return asked.in_a_row >= 2 * concurrency
+class _Due:
+    """Records of claimed domains; the next are claimed while these are looked up."""
+
+    def __init__(self, claims: psycopg.Connection, at: datetime) -> None:
+        self._claims, self._values = claims, {"batch": BATCH, "at": at}
+        self._ready: deque[Record] = deque()
+        self._left: dict[uuid.UUID, int] = {}
+        self._answers: dict[uuid.UUID, Answers] = {}
+        self._one = asyncio.Lock()
+        self._next = asyncio.ensure_future(self._claim())
+
+    async def take(self) -> Record | None:
+        """The next one; None when nothing is due any more."""
+        async with self._one:
+            if not self._ready:
+                for row in await self._next:
+                    record = Record(*row)
+                    self._ready.append(record)
+                    self._left[record.domain] = self._left.get(record.domain, 0) + 1
+                if self._ready:
+                    self._next = asyncio.ensure_future(self._claim())
+        return self._ready.popleft() if self._ready else None
+
+    def answered(self, record: Record, answer: dict[str, Any]) -> Answers | None:
+        """All answers of the record's domain, once they are complete."""
+        answers = self._answers.setdefault(record.domain, [])
+        answers.append(answer)
+        if len(answers) < self._left[record.domain]:
+            return None
+        del self._left[record.domain]
+        return self._answers.pop(record.domain)
+
+    def incomplete(self) -> Iterable[Answers]:
+        """Of domains whose other records nobody looked up."""
+        return self._answers.values()
+
+    async def _claim(self) -> list[tuple]:
+        claim = sql.queries("neighbours/dns/verify.sql")["claim"]
+        return await asyncio.to_thread(_fetch, self._claims, claim, self._values)
 
 
-async def _verified(
-    due: Sequence[Record],
-    notes: psycopg.Connection,
-    asked: Resolver,
-    at: datetime,
-    concurrency: int,
-    tally: Tally,
+async def _work(due: _Due, asked: Resolver, complete: asyncio.Queue, most_silent: int) -> None:
+    """Look one up after the other, until there are no more or as many in a row timed out."""
+    while asked.in_a_row < most_silent and (record := await due.take()):
+        if answers := due.answered(record, await look_up(record, asked)):
+            complete.put_nowait(answers)
+
+
+async def _note(
+    complete: asyncio.Queue, notes: psycopg.Connection, at: datetime, tally: Tally
 ) -> None:
-    """Some domains: workers share the look-ups, and what is complete is noted meanwhile."""
-    left: dict[uuid.UUID, int] = {}
-    for record in due:
-        left[record.domain] = left.get(record.domain, 0) + 1
-    found: dict[uuid.UUID, list[dict[str, Any]]] = {domain: [] for domain in left}
-    complete: asyncio.Queue[list[dict[str, Any]] | None] = asyncio.Queue()
-
-    async def work(records: Iterator[Record]) -> None:
-        for record in records:
-            found[record.domain].append(await look_up(record, asked))
-            if len(found[record.domain]) == left[record.domain]:
-                complete.put_nowait(found.pop(record.domain))
-            if _is_silent(asked, concurrency):
-                return
-
-    async def note() -> None:
-        batch: list[dict[str, Any]] = []
-        domains, more = 0, True
-        while more:
-            answers = await complete.get()
-            if more := answers is not None:
-                batch += answers
-                domains += 1
-            if batch and (domains == BATCH or not more):
-                await asyncio.to_thread(_record, notes, batch, at, tally)
-                batch, domains = [], 0
-
-    shared = iter(due)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(note())
-        async with asyncio.TaskGroup() as workers:
-            for _ in range(concurrency):
-                workers.create_task(work(shared))
-        for answers in found.values():  # a server that fell silent
-            if answers:
-                complete.put_nowait(answers)
-        complete.put_nowait(None)
+    """Note answers, many domains at once; None ends them."""
+    batch: Answers = []
+    domains, more = 0, True
+    while more:
+        answers = await complete.get()
+        if more := answers is not None:
+            batch += answers
+            domains += 1
+        if batch and (domains == BATCH or not more):
+            await asyncio.to_thread(_record, notes, batch, at, tally)
+            batch, domains = [], 0
 
 
-def _record(
-    notes: psycopg.Connection, answers: list[dict[str, Any]], at: datetime, tally: Tally
-) -> None:
+def _record(notes: psycopg.Connection, answers: Answers, at: datetime, tally: Tally) -> None:
     began = time.perf_counter()
     record = sql.queries("neighbours/dns/verify.sql")["record"]
     rows: Iterable[tuple] = _fetch(notes, record, {"answers": Jsonb(answers), "at": at})
