@@ -14,8 +14,7 @@ from oltp_lab.load.assets import assets as load_assets
 from oltp_lab.load.checks import checks as load_checks
 from oltp_lab.neighbours.assets import assets as neighbours_assets
 from oltp_lab.neighbours.assets import schedules as neighbours_schedules
-from oltp_lab.neighbours.dns.assets import JOB as DNS_VERIFICATION
-from oltp_lab.neighbours.dns.assets import dns_verification
+from oltp_lab.neighbours.dns.assets import RECHECK, dns_recheck
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, Warehouse
 from oltp_lab.sample_data.assets import assets as sample_data_assets
 from oltp_lab.sample_data.checks import checks as sample_data_checks
@@ -60,11 +59,12 @@ def default_jobs() -> list[Any]:
     """The named jobs; each is a selection of groups."""
     groups = dg.AssetSelection.groups
     attacks = dg.AssetSelection.checks(*isolation_checks)
+    recheck = dg.AssetSelection.assets(dns_recheck)
     return [
         dg.define_asset_job(
             "lab",
-            dg.AssetSelection.all() - groups("exports"),
-            description="Everything but exports, in order.",
+            dg.AssetSelection.all() - groups("exports") - recheck,
+            description="Everything but exports and what is due, in order.",
         ),
         dg.define_asset_job(
             "build",
@@ -79,13 +79,13 @@ def default_jobs() -> list[Any]:
         dg.define_asset_job("load", groups("load"), description="The load runs."),
         dg.define_asset_job(
             "neighbours",
-            groups("neighbours"),
+            groups("neighbours") - recheck,
             description="Content, notifications, DNS, payments: each over its own protocol.",
         ),
         dg.define_asset_job(
-            DNS_VERIFICATION,
-            dg.AssetSelection.assets(dns_verification),
-            description="Every domain's DNS.",
+            RECHECK,
+            recheck,
+            description="Looks up the domains whose date has come, in the lab's own OLTP.",
         ),
         dg.define_asset_job(
             BATCH,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import dagster as dg
 import psycopg
@@ -12,10 +13,16 @@ from oltp_lab.errors import LabError
 from oltp_lab.findings import finding
 from oltp_lab.measuring.store import Measurements
 from oltp_lab.neighbours.dns import run, verify, world
-from oltp_lab.neighbours.dns.assets import CHECKS, dns_verification
+from oltp_lab.neighbours.dns.assets import (
+    CHECKS,
+    dns_recheck,
+    dns_recheck_schedule,
+    dns_verification,
+)
 from oltp_lab.neighbours.dns.resolver import Resolver
 from oltp_lab.neighbours.dns.world import Server, World
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.sample_data import rules
 from oltp_lab.servers import Database
 from oltp_lab.settings import Settings
 
@@ -59,6 +66,34 @@ def test_the_asset_its_checks_and_its_card(settings: Settings, original: Databas
     assert found.card and found.card["tone"] == "good", found.headline
     assert found.figures["cases"] > 40
     assert all(frame is not None and len(frame) for frame in found.frames.values())
+
+
+def test_what_is_due_is_looked_up_when_the_schedule_says(original: Database) -> None:
+    resources = {"oltp": Oltp()}
+
+    def tick() -> dg.RunRequest | dg.SkipReason:
+        with dg.build_schedule_context(resources=resources):
+            return cast(dg.RunRequest | dg.SkipReason, dns_recheck_schedule(oltp=Oltp()))
+
+    before = _statuses(original)
+    assert isinstance(tick(), dg.RunRequest)
+    result = dg.materialize([dns_recheck], resources=resources)
+    (check,) = result.get_asset_check_evaluations()
+    assert check.passed
+    (told,) = result.asset_materializations_for_node("neighbours__dns_recheck")
+    assert told.metadata["domains"].value == sum(status != "decommissioned" for _, status in before)
+    assert tick() == dg.SkipReason("no domain is due")
+    with original.connect("lab_platform") as session:  # nothing but history has become of it
+        found = session.execute(
+            "select count(*) filter (where checked_at >= %s), count(drift) filter (where"
+            " checked_at >= %s) from infrastructure.dns_checks", [AT, AT]
+        ).fetchone()  # fmt: skip
+        assert found == (told.metadata["records"].value, 0)
+        rules.prepare(session)
+        for rule in rules.rules():
+            verdict = rules.judge(session, rule)
+            assert not verdict.offending, (rule.name, verdict.examples)
+    assert _statuses(original) == before
 
 
 def test_a_wrong_verdict_is_noticed(made: World, server: Server, seeded: Database) -> None:

@@ -6,15 +6,16 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from oltp_lab import settings, sql
+from oltp_lab import catalog, settings, sql
 from oltp_lab.measuring import markdown
+from oltp_lab.neighbours.dns import recheck, world
 from oltp_lab.neighbours.dns import run as verification
-from oltp_lab.neighbours.dns import world
 from oltp_lab.neighbours.dns.run import Verified
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.resources.shown import shown
 
-JOB = "dns_verification"
+RECHECK = "dns_recheck"
+"""The asset that changes the lab's own rows, and its job."""
 CHECKS = {
     "wrong_verdicts": "Each verdict is what the record was made to be.",
     "wrong_domains": "Each domain's status follows, and a contested name is its owner's.",
@@ -23,6 +24,7 @@ CHECKS = {
     "wrong_schedule": "What had no answer is asked again soon, and nothing else.",
 }
 _KEY = dg.AssetKey(["neighbours", "dns_verification"])
+_RECHECK_KEY = dg.AssetKey(["neighbours", RECHECK])
 
 
 class DnsVerificationConfig(dg.Config):
@@ -85,18 +87,54 @@ def _checked(found: Verified, name: str) -> dg.AssetCheckResult:
     )
 
 
-@dg.schedule(
-    job_name=JOB,
-    cron_schedule="*/15 * * * *",
-    default_status=dg.DefaultScheduleStatus.STOPPED,
-    description="Verifies again while domains of the OLTP are due; the lab's zones are its own.",
+@dg.asset(
+    name=RECHECK,
+    key_prefix="neighbours",
+    group_name="neighbours",
+    kinds={"dns", "postgres"},
+    owners=["team:oltp_lab"],
+    deps=[table_key(*table.split(".")) for table in world.TABLES],
+    code_version=sql.content_hash("neighbours/dns/verify.sql"),
+    description="Domains of the lab's OLTP whose look-up is due, and no others, are looked up and "
+    "noted there; each then has its next date. The lab's zones have what was last found.",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "still_due", asset=_RECHECK_KEY, description="What was due is not due any more."
+        )
+    ],
 )
-def dns_verification_schedule(oltp: Oltp) -> dg.RunRequest | dg.SkipReason:
-    due = sql.queries("neighbours/dns/verify.sql")["due"]
-    with oltp.database().connect("lab_platform") as session:
-        found = session.execute(due, {"at": datetime.now(UTC)}).fetchone()
-    return dg.RunRequest() if found and found[0] else dg.SkipReason("no domain is due")
+def dns_recheck(oltp: Oltp) -> dg.MaterializeResult:
+    database, at = oltp.database(), datetime.now(UTC)
+    with shown():
+        tally = recheck.recheck(settings.load(), database, at)
+    left = recheck.is_due(database, at)
+    return dg.MaterializeResult(
+        metadata={
+            "domains": tally.domains,
+            "records": tally.records,
+            "unanswered": tally.unanswered,
+            "statuses": dg.MetadataValue.json(tally.statuses),
+            "seconds": tally.seconds,
+        },
+        check_results=[dg.AssetCheckResult(check_name="still_due", passed=not left)],
+    )
 
 
-assets = [dns_verification]
-schedules = [dns_verification_schedule]
+@dg.schedule(
+    job_name=RECHECK,
+    cron_schedule="*/5 * * * *",
+    default_status=dg.DefaultScheduleStatus.STOPPED,
+    description="Looks up the domains of the lab's OLTP that are due, when there are any.",
+)
+def dns_recheck_schedule(oltp: Oltp) -> dg.RunRequest | dg.SkipReason:
+    database = oltp.database()
+    with database.connect() as administrator:
+        if not catalog.is_built(administrator):
+            return dg.SkipReason("there is no schema yet: run the job `build` once")
+    if not recheck.is_due(database, datetime.now(UTC)):
+        return dg.SkipReason("no domain is due")
+    return dg.RunRequest()
+
+
+assets = [dns_verification, dns_recheck]
+schedules = [dns_recheck_schedule]

@@ -11,7 +11,7 @@ from made
 cross join infrastructure.dns_records as r
 left join told as c on c.tenant_id = r.tenant_id and c.dns_record_id = r.id
 where c.id is null
-   or c.checked_at not between r.created_at and as_of
+   or c.checked_at not between r.created_at and greatest(as_of, now())  -- dns_recheck adds to it
    or c.status <> infrastructure.judge_dns_record(r.kind, r.expected, c.observed, c.lookups)
    or c.drift is distinct from case when c.before = 'ok' and c.status <> 'ok' then 'lost'
                                     when c.before <> 'ok' and c.status = 'ok' then 'restored'
