@@ -75,8 +75,8 @@ delete from billing.usage_counters where tenant_id = scratch_load.account(1);
 
 -- name: one_subscription_two
 drop index billing.subscriptions_live_key;
-insert into billing.subscriptions (tenant_id, status, plan_key, period, started_at, anchor_at, period_start, period_end, as_of)
-select tenant_id, 'active', plan_key, period, started_at, anchor_at, period_start, period_end, as_of
+insert into billing.subscriptions (tenant_id, status, plan_key, period, started_at, anchor_at, period_start, period_end)
+select tenant_id, 'active', plan_key, period, started_at, anchor_at, period_start, period_end
 from billing.subscriptions where tenant_id = scratch_load.account(1);
 
 -- name: one_subscription_planless
