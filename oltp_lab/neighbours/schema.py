@@ -7,17 +7,20 @@ from oltp_lab.servers import Database, credentials
 from oltp_lab.servers.rebuilding import rebuilding
 
 _PREPARATION = ("schema/session.sql", "schema/roles.sql", "schema/reset.sql")
+_TENANT_CONTEXT = "schema/overlay/09_tenant_context.sql"
 _QUERIES = "neighbours/queries.sql"
 
 
 def ensure(database: Database, folder: str) -> bool:
     """Build the database from ``sql/FOLDER/*.sql``, as lab_owner; returns whether it had to be.
 
+    The tenant is put into context as in the OLTP database, by the same function.
+
     What it held is gone when the files are others than it was built from.
     Raises LabError when a role of the lab's name belongs to somebody else, or when another session
     keeps the old tables locked.
     """
-    files = sql.files(folder)
+    files = [_TENANT_CONTEXT, *sql.files(folder)]
     wanted = sql.content_hash(*_PREPARATION, *files)
     queries = sql.queries(_QUERIES)
     with database.connect() as connection:

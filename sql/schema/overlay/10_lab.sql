@@ -1,7 +1,5 @@
 -- The lab's own helpers. No business data lives here.
 
-create schema lab;
-
 create table lab.incarnation (
     incarnation uuid not null default gen_random_uuid(),
     renewed_at  timestamptz not null default now(),
@@ -99,27 +97,6 @@ insert into lab.shared_tables (table_name, writers, reason) values
     ('lab.builds', '{lab_platform}', 'what the database was built from'),
     ('lab.shared_tables', '{}', 'this list'),
     ('lab.transitions', '{}', 'state machines, the same for everybody');
-
--- plpgsql, not sql: its plans are cached across the calls of a session.
-create function lab.enter_tenant(tenant uuid, acting_user uuid default null) returns void
-    language plpgsql volatile
-    set search_path = pg_catalog
-as $$
-begin
-    -- A cursor goes on returning the rows of the tenant in whose context it was opened. Those without a
-    -- name of their own belong to the statements and loops that are running.
-    if nullif(current_setting('nile.tenant_id', true), '') <> tenant::text then
-        if exists (select from pg_cursors where name !~ '^(<unnamed portal .*)?$') then
-            raise exception 'another tenant''s cursor is open' using errcode = 'invalid_cursor_state',
-                hint = 'close it, or end the transaction, before another tenant is entered';
-        end if;
-    end if;
-    perform set_config('nile.tenant_id', coalesce(tenant::text, ''), true),
-            set_config('nile.user_id', coalesce(acting_user::text, ''), true);
-end
-$$;
-comment on function lab.enter_tenant(uuid, uuid) is
-    'Sets the tenant (and user) that row level security reads, until the end of the transaction. Raises 24000 when a cursor of another tenant''s is open.';
 
 create function lab.current_tenant() returns uuid
     language sql stable parallel safe
