@@ -277,6 +277,19 @@ $$;
 comment on function infrastructure.reinstate_rested_ips(timestamptz) is
     'lab_platform: addresses that rested for 30 days are available again, cold; returns how many.';
 
+create function infrastructure.hand_over_addresses(vps_instance uuid, lost boolean, at timestamptz)
+    returns table (smtp_ip uuid, replacement uuid, expected bigint, room bigint, refusal text)
+    language sql
+    set search_path = pg_catalog
+begin atomic
+    select i.id, r.replacement, r.expected, r.room, r.refusal
+    from (select s.id from infrastructure.smtp_ips s
+          where s.vps_instance_id = hand_over_addresses.vps_instance and s.status = 'assigned' order by s.id) i
+    cross join lateral infrastructure.replace_smtp_ip(i.id, hand_over_addresses.lost, hand_over_addresses.at) r;
+end;
+comment on function infrastructure.hand_over_addresses(uuid, boolean, timestamptz) is
+    'lab_platform: replaces every assigned address of a server, one after the other, as far as there are any.';
+
 create function infrastructure.fail_vps_instance(vps_instance uuid, at timestamptz default now())
     returns table (smtp_ip uuid, replacement uuid, expected bigint, room bigint, refusal text)
     language plpgsql
@@ -289,11 +302,7 @@ begin
         raise exception 'instance % does not exist or is failed already', vps_instance
             using errcode = 'invalid_parameter_value';
     end if;
-    return query
-        select i.id, r.replacement, r.expected, r.room, r.refusal
-        from (select s.id from infrastructure.smtp_ips s
-              where s.vps_instance_id = vps_instance and s.status = 'assigned' order by s.id) i
-        cross join lateral infrastructure.replace_smtp_ip(i.id, true, at) r;
+    return query select h.* from infrastructure.hand_over_addresses(vps_instance, true, at) h;
 end
 $$;
 comment on function infrastructure.fail_vps_instance(uuid, timestamptz) is
@@ -310,11 +319,7 @@ begin
     if not found then
         raise exception 'instance % is not active', vps_instance using errcode = 'invalid_parameter_value';
     end if;
-    return query
-        select i.id, r.replacement, r.expected, r.room, r.refusal
-        from (select s.id from infrastructure.smtp_ips s
-              where s.vps_instance_id = vps_instance and s.status = 'assigned' order by s.id) i
-        cross join lateral infrastructure.replace_smtp_ip(i.id, false, at) r;
+    return query select h.* from infrastructure.hand_over_addresses(vps_instance, false, at) h;
 end
 $$;
 comment on function infrastructure.drain_vps_instance(uuid, timestamptz) is
