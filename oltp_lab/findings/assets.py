@@ -28,7 +28,9 @@ def _measured() -> Iterator[dg.AssetKey]:
     for mart in sql.files("warehouse/marts"):
         yield dg.AssetKey(["marts", PurePath(mart).stem])
     yield dg.AssetKey(["warehouse", "loss_oracle"])
-    for neighbour in ("content_lifecycle", "notifications", "dns_verification", "payments"):
+    for neighbour in (
+        "content_lifecycle", "notifications", "dns_verification", "payments", "authentication",
+    ):  # fmt: skip
         yield dg.AssetKey(["neighbours", neighbour])
 
 

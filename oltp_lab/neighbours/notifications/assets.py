@@ -76,4 +76,3 @@ def _checked(name: str, judged: Judged) -> dg.AssetCheckResult:
 
 
 assets = [notifications]
-checks: list[dg.AssetChecksDefinition] = []
