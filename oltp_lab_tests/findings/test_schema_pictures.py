@@ -126,7 +126,7 @@ def test_lines_that_would_cross_do_not() -> None:
 
 def test_the_page_shows_them(tmp_path: Path, pictures: list[Picture]) -> None:
     path = tmp_path / "report" / "index.html"
-    report.write(measured.everything(tmp_path), path, pictures)
+    report.write(measured.write(tmp_path), path, pictures)
     page = Page(path)
     for picture in pictures:
         assert f"{picture.tables} tables, {picture.keys} foreign keys" in page.text
