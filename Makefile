@@ -72,6 +72,10 @@ soak: .venv/installed ## Ten million asserted transactions   [TRANSACTIONS=...]
 oracle: .venv/installed ## A thousand kills, and nothing lost     [KILLS=...]
 	@$(BIN)/python -m oltp_lab.warehouse.loss_oracle $(if $(KILLS),--kills $(KILLS))
 
+crashes: .venv/installed ## A thousand crashes of content and outbox, and nothing lost
+	@$(BIN)/python -m oltp_lab.neighbours.content --kills 700 --crashes 20
+	@$(BIN)/python -m oltp_lab.neighbours.notifications --crashes 300
+
 growth: .venv/installed ## How cost grows with tenants and leads   [OPERATIONS="name ..."]
 	@$(BIN)/python -m oltp_lab.load.growth $(OPERATIONS)
 
