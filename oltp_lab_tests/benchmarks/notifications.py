@@ -25,7 +25,7 @@ from pgqueuer.queries import Queries
 from oltp_lab import settings, sql
 from oltp_lab.measuring.statistics import compare
 from oltp_lab.neighbours.notifications import relay, wave
-from oltp_lab.neighbours.notifications.relay import Places
+from oltp_lab.neighbours.notifications.relay import Places, Terms
 from oltp_lab.neighbours.notifications.wave import Place
 from oltp_lab.servers import Database
 from oltp_lab_tests.benchmarks._scratch import clone, scratch
@@ -35,13 +35,13 @@ EVENTS, ROUNDS = 20_000, 6
 RATE, SECONDS = 200, 10
 _FILL = """
 insert into integration.outbox (tenant_id, topic, payload)
-select gen_random_uuid(), 'campaign.finished', jsonb_build_object('campaign_id', gen_random_uuid())
+select gen_random_uuid(), 'notification.due', '{}'
 from generate_series(1, %s)
 """
 
 
 def measure_outbox_relay() -> list[dict[str, Any]]:
-    """Events a second, in turns; both in batches of the same size, to the same server."""
+    """Mails a second, each a tenant's own, in turns with jobs: batches of the same size."""
     current = settings.load()
     ours: list[float] = []
     bare: list[float] = []
@@ -72,7 +72,7 @@ def measure_outbox_relay() -> list[dict[str, Any]]:
             "low": ratio.low,
             "high": ratio.high,
             "goal": ">= 0.3",
-            "detail": f"{ROUNDS} rounds of {EVENTS:,} events, batches of {relay.BATCH}",
+            "detail": f"{ROUNDS} rounds of {EVENTS:,} mails, batches of {Terms.batch}",
         }
     ]
 
@@ -89,9 +89,9 @@ async def _enqueue(queue: Database, payload: bytes) -> None:
     ) as session:
         builder = QueryQueueBuilder(DBSettings(db_schema="queue"))
         queries = Queries(PsycopgDriver(session), qbq=builder)
-        for _ in range(EVENTS // relay.BATCH):
-            some = relay.BATCH
-            await queries.enqueue(["fan_out"] * some, [payload] * some, [0] * some)
+        for _ in range(EVENTS // Terms.batch):
+            some = Terms.batch
+            await queries.enqueue(["deliver"] * some, [payload] * some, [0] * some)
 
 
 _RUNNING = """
@@ -153,8 +153,8 @@ def _offer(place: Place, campaigns: list[Any]) -> dict[Any, float]:
     terms = ("--burst", "1000000")
     with (
         place.sink() as port,
-        place.relay(),
-        place.worker(port, *terms),
+        place.relay(*terms),
+        place.worker(port),
         place.oltp.connect("lab_platform", autocommit=True) as session,
     ):
         time.sleep(2)

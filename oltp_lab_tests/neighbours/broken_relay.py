@@ -1,4 +1,4 @@
-"""Relays that break a rule, each of which a crash must show: it loses events, or doubles them."""
+"""Relays that break a rule, each of which a crash must show: it loses mails, or doubles them."""
 
 import sys
 
@@ -6,12 +6,16 @@ import psycopg
 
 from oltp_lab.neighbours.notifications import kill, relay
 from oltp_lab.neighbours.notifications.kill import Point
+from oltp_lab.neighbours.notifications.relay import Terms
 
 _hand_over = relay.hand_over
 
 
 def reversed_commits(
-    outbox: psycopg.Connection, queue: psycopg.Connection, batch: int, point: Point = kill.nothing
+    outbox: psycopg.Connection,
+    queue: psycopg.Connection,
+    terms: Terms,
+    point: Point = kill.nothing,
 ) -> int:
     """The outbox commits first."""
 
@@ -20,15 +24,18 @@ def reversed_commits(
             outbox.commit()
         point(reached)
 
-    return _hand_over(outbox, queue, batch, early)
+    return _hand_over(outbox, queue, terms, early)
 
 
 def forgetful(
-    outbox: psycopg.Connection, queue: psycopg.Connection, batch: int, point: Point = kill.nothing
+    outbox: psycopg.Connection,
+    queue: psycopg.Connection,
+    terms: Terms,
+    point: Point = kill.nothing,
 ) -> int:
     """Nothing is remembered of what was handed over."""
     queue.execute("truncate queue.relay_seen")
-    return _hand_over(outbox, queue, batch, point)
+    return _hand_over(outbox, queue, terms, point)
 
 
 WAYS = {"reversed": reversed_commits, "forgetful": forgetful}

@@ -35,10 +35,10 @@ from newest;
 -- name: table_what_became_of_the_events
 select * exclude (recorded_at) from (
     unpivot (
-        select events, in_app, mails_wanted, mailed, digested, digests, dead, held, lost, doubled, accepted,
+        select events, in_app, mails_wanted, mailed, digested, digests, dead, dead_mails, lost, doubled, accepted,
                accepted_again, most_to_one, recorded_at
         from notifications where run_id = (select arg_max(run_id, recorded_at) from notifications)
-    ) on events, in_app, mails_wanted, mailed, digested, digests, dead, held, lost, doubled, accepted,
+    ) on events, in_app, mails_wanted, mailed, digested, digests, dead, dead_mails, lost, doubled, accepted,
          accepted_again, most_to_one
     into name "what" value "how many"
 );

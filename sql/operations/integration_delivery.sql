@@ -14,29 +14,36 @@ begin
     perform pg_advisory_xact_lock(hashtextextended(t.tenant_id::text, 0))
     from (select distinct e.tenant_id from jsonb_to_recordset(events) as e (tenant_id uuid) order by 1) as t;
 
-    with wanted as materialized (
-        select e.tenant_id, a.user_id, a.channel, e.id, e.topic, e.payload, e.created_at
+    with event as materialized (
+        select e.*
         from jsonb_to_recordset(events) as e (tenant_id uuid, id uuid, topic text, payload jsonb, created_at timestamptz)
-        cross join lateral integration.audience(e.tenant_id, e.topic) as a
+    ), audience as materialized (
+        -- with the mails that each got lately, as far as that matters
+        select k.tenant_id, k.topic, a.user_id, a.channel, case a.channel when 'email' then (
+                   select count(*)
+                   from (select from integration.notifications n
+                         where n.tenant_id = k.tenant_id and n.user_id = a.user_id
+                           and n.channel = 'email' and n.kind <> 'digest' and n.created_at > at - period
+                         limit burst) as lately) end as mails
+        from (select distinct e.tenant_id, e.topic from event e) as k
+        cross join lateral integration.audience(k.tenant_id, k.topic) as a
+    ), wanted as (
+        select e.tenant_id, a.user_id, a.channel, a.mails, e.id, e.topic, e.payload, e.created_at
+        from event e
+        join audience a on a.tenant_id = e.tenant_id and a.topic = e.topic
         -- told before: this is a repetition
         where not exists (
                 select from integration.notifications n
                 where n.tenant_id = e.tenant_id and n.user_id = a.user_id
                   and n.dedupe_key = 'event ' || e.id and n.channel = a.channel)
-          and not (a.channel = 'email' and exists (
+          and not exists (
                 select from integration.digest_items i
-                where i.tenant_id = e.tenant_id and i.user_id = a.user_id and i.event_id = e.id))
-    ), recent as (
-        select u.tenant_id, u.user_id, (
-                   select count(*) from integration.notifications n
-                   where n.tenant_id = u.tenant_id and n.user_id = u.user_id
-                     and n.channel = 'email' and n.kind <> 'digest' and n.created_at > at - period) as mails
-        from (select distinct w.tenant_id, w.user_id from wanted w where w.channel = 'email') as u
+                where i.tenant_id = e.tenant_id and i.user_id = a.user_id and i.event_id = e.id
+                  and a.channel = 'email')
     ), placed as materialized (
-        select w.*, w.channel = 'email' and r.mails + row_number() over (
+        select w.*, w.channel = 'email' and w.mails + row_number() over (
                    partition by w.tenant_id, w.user_id, w.channel order by w.created_at, w.id) > burst as too_many
         from wanted w
-        left join recent r on r.tenant_id = w.tenant_id and r.user_id = w.user_id
     ), told as (
         insert into integration.notifications
             (tenant_id, user_id, kind, channel, payload, dedupe_key, status, next_attempt_at, created_at, delivered_at)
@@ -89,6 +96,47 @@ $$;
 comment on function integration.fan_out(jsonb, timestamptz, integer, interval) is
     'lab_platform: tells whom they concern of events, [{tenant_id, id, topic, payload, created_at}], once however often it is called; mails beyond the burst of a period wait for its digest. Puts mails into the outbox; returns how many were told.';
 
+create function integration.fan_out_waiting(
+    batch integer default 500, at timestamptz default now(), burst integer default 5, period interval default '1 hour'
+) returns integer
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+declare
+    taken jsonb;
+    event jsonb;
+begin
+    with gone as (
+        delete from integration.outbox o
+        where o.ctid = any (array(
+            select w.ctid from integration.outbox w where w.topic not in ('notification.due', 'event.refused')
+            limit batch for update skip locked))
+        returning o.tenant_id, o.id, o.topic, o.payload, o.created_at
+    )
+    select jsonb_agg(to_jsonb(g)) into taken from gone g;
+    if taken is null then
+        return 0;
+    end if;
+    begin
+        perform integration.fan_out(taken, at, burst, period);
+    exception when data_exception or integrity_constraint_violation or raise_exception then
+        -- One by one: what can be told to nobody stops nothing, and is held by the queue.
+        for event in select e from jsonb_array_elements(taken) as e loop
+            begin
+                perform integration.fan_out(jsonb_build_array(event), at, burst, period);
+            exception when data_exception or integrity_constraint_violation or raise_exception then
+                insert into integration.outbox (tenant_id, id, topic, payload)
+                values ((event ->> 'tenant_id')::uuid, (event ->> 'id')::uuid, 'event.refused',
+                        jsonb_build_object('topic', event -> 'topic', 'payload', event -> 'payload', 'error', sqlerrm));
+            end;
+        end loop;
+    end;
+    return jsonb_array_length(taken);
+end
+$$;
+comment on function integration.fan_out_waiting(integer, timestamptz, integer, interval) is
+    'lab_platform: takes events from the outbox and tells whom they concern of them, all or nothing; an event that cannot be told is put back as refused. Returns how many were taken.';
+
 create function integration.compose_mails(notifications jsonb)
     returns table (tenant_id uuid, id uuid, status text, address text, event text, subject text, body text)
     language plpgsql
@@ -126,5 +174,6 @@ comment on function integration.compose_mails(jsonb) is
 revoke execute on all functions in schema integration from public;
 grant execute on function
     integration.fan_out(jsonb, timestamptz, integer, interval),
+    integration.fan_out_waiting(integer, timestamptz, integer, interval),
     integration.compose_mails(jsonb)
     to lab_platform;

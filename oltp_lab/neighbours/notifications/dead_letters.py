@@ -1,8 +1,9 @@
-"""Mails that were given up: held by the queue until an operator has them tried again."""
+"""Mails that were given up and events that cannot be told: held until an operator tries again."""
 
 from pgqueuer.adapters.persistence.qb import QueryQueueBuilder
 from pgqueuer.domain.settings import DBSettings
 from psycopg import RawCursor
+from psycopg.types.json import Jsonb
 
 from oltp_lab import sql
 from oltp_lab.neighbours.notifications.relay import Places
@@ -12,14 +13,18 @@ _REQUEUE = QueryQueueBuilder(DBSettings(db_schema="queue")).build_requeue_jobs_q
 
 
 def requeue(places: Places, at_most: int = 1000) -> int:
-    """Try the oldest again from the start; returns how many.
+    """Try the oldest again from the start; returns how many mails and events.
 
-    The notifications first: whose job is still held after a crash is requeued by the next call.
+    The OLTP commits first: what is still held after a crash is requeued by the next call.
     """
     with places.queue.connect("lab_platform") as queue:
-        held = queue.execute(_QUERIES["held"], [at_most]).fetchall()
-        jobs, tenants, ids = ([row[n] for row in held] for n in range(3))
+        jobs = queue.execute(_QUERIES["mails"], [at_most]).fetchall()
+        events = [event for (event,) in queue.execute(_QUERIES["events"], [at_most]).fetchall()]
+        requeued = len(events)
         with places.outbox.connect("lab_platform") as oltp:
-            oltp.execute(_QUERIES["retry"], [tenants, ids])
-        RawCursor(queue).execute(_REQUEUE.encode(), [jobs])
-    return len(jobs)
+            for _, tenant, mails in jobs:
+                (retried,) = oltp.execute(_QUERIES["retry"], [tenant, mails]).fetchone() or (0,)
+                requeued += retried
+            oltp.execute(_QUERIES["tell_again"], [Jsonb(events)])
+        RawCursor(queue).execute(_REQUEUE.encode(), [[job for job, *_ in jobs]])
+    return requeued

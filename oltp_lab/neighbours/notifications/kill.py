@@ -7,17 +7,15 @@ from collections.abc import Callable
 Point = Callable[[str], None]
 """Called with the name of the point that was reached."""
 
-RELAY = ("taken", "handed over", "queue committed", "outbox committed")
-WORKER = (
-    "fan-out begun",
-    "fan-out written",
+RELAY = (
+    "fanned out",
     "fan-out committed",
-    "composed",
-    "sending",
-    "sent",
-    "marked",
-    "marks committed",
+    "taken",
+    "handed over",
+    "queue committed",
+    "outbox committed",
 )
+WORKER = ("composed", "sending", "sent", "marked", "marks committed")
 
 
 def nothing(_: str) -> None:

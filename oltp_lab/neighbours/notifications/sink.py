@@ -8,7 +8,7 @@ import asyncio
 import json
 import re
 import time
-from email import message_from_bytes
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -28,7 +28,13 @@ class Keeper:
         self.file, self.late = file, late
         self.deferred: set[str] = set()
 
-    async def handle_RCPT(  # noqa: N802  aiosmtpd's name
+    async def handle_EHLO(  # noqa: N802  aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, name: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = name  # type: ignore[assignment]  # aiosmtpd's own example
+        return [*responses[:-1], "250-PIPELINING", responses[-1]]
+
+    async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         await asyncio.sleep(self.late)
@@ -41,7 +47,7 @@ class Keeper:
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
         content: Any = envelope.content
-        mail = message_from_bytes(content)
+        mail = BytesHeaderParser().parsebytes(content)
         first = f"{mail['X-Event']} {envelope.rcpt_tos}"
         if (
             any(re.search(rf"\b{LATER}\b", to) for to in envelope.rcpt_tos)

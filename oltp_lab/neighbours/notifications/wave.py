@@ -49,7 +49,6 @@ class Judged:
     figures: dict[str, int]
     seconds: float
     relay_s: float
-    held: int
     killed: Counter[str] = field(default_factory=Counter)
 
     def failures(self) -> list[str]:
@@ -61,8 +60,6 @@ class Judged:
     def row(self) -> dict[str, Any]:
         return {
             **self.figures,
-            "held": self.held,
-            "unheld": abs(self.figures["dead_mails"] - self.held),
             "kills": self.killed.total(),
             "seconds": self.seconds,
             "relay_s": self.relay_s,
@@ -142,8 +139,9 @@ def _tenants(session: psycopg.Connection, extent: Extent) -> list[str]:
 
 MORE = Extent(tenants=4, each=1, storm=1)
 """What comes while somebody is still to be killed."""
-TERMS = ("--burst", "5", "--period", "1", "--pace", "0.001", "--heartbeat", "1")
-"""A worker's hours in seconds, and its back-off in milliseconds."""
+TERMS = ("--burst", "5", "--period", "1")
+PACE = ("--pace", "0.001", "--heartbeat", "1")
+"""The relay's hours in seconds, and the worker's back-off in milliseconds."""
 
 
 def deliver(
@@ -151,15 +149,16 @@ def deliver(
     *,
     limit_s: float,
     terms: Sequence[str] = TERMS,
+    pace: Sequence[str] = PACE,
     kills: Sequence[str] = (),
     visits: int = 1,
     seed: int = 1,
     say: Callable[[str], object] = lambda _: None,
-) -> tuple[float, float, int, Counter[str]]:
+) -> tuple[float, float, Counter[str]]:
     """Run relay and worker until all is settled, killing one at each of the points ``kills``.
 
     A point is deadly at one of its first ``visits`` visits; while some are left, more events come.
-    Returns seconds, seconds until the outbox was empty, jobs held as dead letters, and the kills.
+    Returns seconds, seconds until the outbox was empty, and the kills.
     Raises LabError when it takes longer than ``limit_s``.
     """
     chance, began, killed = random.Random(seed), time.monotonic(), Counter[str]()
@@ -173,8 +172,10 @@ def deliver(
             "worker": [point for point in kills if point in kill.WORKER],
         }
         starts = {
-            "relay": lambda *more: where.relay(*(["--batch", "50"] if kills else []), *more),
-            "worker": lambda *more: where.worker(port, *terms, *more),
+            "relay": lambda *more: where.relay(
+                *terms, *(["--batch", "50"] if kills else []), *more
+            ),
+            "worker": lambda *more: where.worker(port, *pace, *more),
         }
         running: dict[str, tuple[ExitStack, Popen[str], str | None]] = {}
         while True:
@@ -195,16 +196,16 @@ def deliver(
                 own = stack.enter_context(ExitStack())
                 child, _ = own.enter_context(start(*more))
                 running[name] = (own, child, point)
-            (waiting, unsettled), (left, held) = (
+            (waiting, unsettled), (left,) = (
                 oltp.execute(_WAVE["unsettled"]).fetchone() or (1, 1),
-                queue.execute(_WAVE["jobs"]).fetchone() or (1, 0),
+                queue.execute(_WAVE["jobs"]).fetchone() or (1,),
             )
             emptied = emptied or (time.monotonic() - began if not waiting else 0.0)
             if not (waiting or unsettled or left):
                 if any(doomed.values()):
                     surge(where.oltp, MORE)
                     continue
-                return time.monotonic() - began, emptied, held, killed
+                return time.monotonic() - began, emptied, killed
             if time.monotonic() - began > limit_s:
                 raise LabError(
                     f"after {limit_s:g} s {waiting} events, {left} jobs and {unsettled} mails are "
@@ -216,7 +217,13 @@ def deliver(
 def judge(where: Place) -> dict[str, int]:
     """What became of each event, by the databases and the mailbox."""
     lines = where.mailbox.read_text("utf-8").splitlines()
+    with where.queue.connect() as queue:
+        held = queue.execute(_WAVE["held"]).fetchall()
     with where.oltp.connect() as session:
+        session.execute(_RECKONING["held"])
+        with session.cursor() as cursor, cursor.copy(_RECKONING["fill_held"]) as copy:
+            for mail in held:
+                copy.write_row(mail)
         session.execute(_RECKONING["mailbox"])
         with session.cursor() as cursor, cursor.copy(_RECKONING["fill_mailbox"]) as copy:
             for mail in map(json.loads, lines):
@@ -243,7 +250,7 @@ def run(
         place(settings, oltp) as where,
     ):
         make(oltp, extent)
-        seconds, relay_s, held, killed = deliver(
+        seconds, relay_s, killed = deliver(
             where, limit_s=extent.limit_s, kills=kills, visits=3, seed=seed, say=say
         )
-        return Judged(judge(where), seconds, relay_s, held, killed)
+        return Judged(judge(where), seconds, relay_s, killed)

@@ -1,7 +1,8 @@
-"""The worker: PgQueuer's jobs, which tell users of events and deliver what they are told by mail.
+"""The worker: PgQueuer's jobs, which deliver what users are told by mail.
 
-Each job is done at least once, so each step may be repeated: an event is told once by its key, a
-mail keeps its Message-ID. ``python -m oltp_lab.neighbours.notifications.worker`` runs it.
+A job is the mails of a tenant that are due together. It is done at least once: what has arrived is
+not sent again, and a mail keeps its Message-ID.
+``python -m oltp_lab.neighbours.notifications.worker`` runs it.
 """
 
 import asyncio
@@ -34,7 +35,8 @@ from oltp_lab.servers import Database
 SCHEMA = "queue"
 POSTMEN = 3
 """Connections to the mail server, each with a session of its own."""
-MOST_EVENTS, MOST_MAILS = 200, 50
+MOST_JOBS = 20
+"""Jobs that are handled together, when as many wait."""
 _SENDABLE = {"pending", "failed"}
 _AGAIN = timedelta(seconds=1)
 _JITTER = 0.25
@@ -45,10 +47,8 @@ _QUERIES = sql.queries("neighbours/notifications/worker.sql")
 
 @dataclass(frozen=True)
 class Terms:
-    """How many mails a user gets in a ``period`` before a digest; back-off is times ``pace``."""
+    """Back-off is times ``pace``."""
 
-    burst: int = 5
-    period: timedelta = timedelta(hours=1)
     pace: float = 1.0
     heartbeat: timedelta = timedelta(seconds=30)
     """After which another worker takes the jobs of one that died."""
@@ -62,8 +62,8 @@ class BrokenError(Exception):
     """The OLTP's session is gone: all begins again with new ones."""
 
 
-Event = dict[str, Any]
-"""A job's payload: tenant_id, id, topic, payload, created_at."""
+Letters = dict[str, Any]
+"""A job's payload: tenant_id, notifications."""
 
 
 @dataclass(frozen=True)
@@ -74,35 +74,22 @@ class Fate:
     again_s: float | None = None
 
 
-class Teller:
-    """Tells users of events."""
-
-    def __init__(self, oltp: psycopg.AsyncConnection, terms: Terms, point: Point) -> None:
-        self._oltp, self._terms, self._point = oltp, terms, point
-
-    async def tell(self, events: Sequence[Event]) -> Sequence[None]:
-        """Events of a batch, in one transaction."""
-        self._point("fan-out begun")
-        terms = {"burst": self._terms.burst, "period": self._terms.period}
-        with _breaking():
-            async with self._oltp.transaction():
-                await self._oltp.execute(
-                    _QUERIES["fan_out"], {"events": Jsonb(list(events)), **terms}
-                )
-                self._point("fan-out written")
-        self._point("fan-out committed")
-        return [None] * len(events)
-
-
 class Postman:
     """Delivers mails over a connection and a session of its own."""
 
     def __init__(self, oltp: psycopg.AsyncConnection, post: Post, point: Point) -> None:
         self._oltp, self.post, self._point = oltp, post, point
 
-    async def deliver(self, letters: Sequence[Event]) -> Sequence[Fate]:
-        """Mails of a batch: composed, sent, and written down, each in a transaction of its own."""
-        wanted = [{"tenant_id": one["tenant_id"], "id": one["id"]} for one in letters]
+    async def deliver(self, jobs: Sequence[Letters]) -> Sequence[list[Fate]]:
+        """Mails of a batch: composed, sent, and written down, each in a transaction of its own.
+
+        Returns what became of each job's.
+        """
+        wanted = [
+            {"tenant_id": job["tenant_id"], "id": id_}
+            for job in jobs
+            for id_ in job["notifications"]
+        ]
         with _breaking():
             cursor = await self._oltp.execute(_QUERIES["compose"], [Jsonb(wanted)])
             found = await cursor.fetchall()
@@ -118,7 +105,7 @@ class Postman:
             self._point("sent")
             with _breaking():
                 fates |= await self._mark([_result(mail, outcomes[mail.id]) for mail in mails])
-        return [fates.get(one["id"], Fate("delivered")) for one in letters]
+        return [[fates[i] for i in job["notifications"] if i in fates] for job in jobs]
 
     async def _mark(self, results: Sequence[dict[str, Any]]) -> dict[str, Fate]:
         async with self._oltp.transaction():
@@ -191,19 +178,18 @@ async def _session(
             return session
 
         jobs = PgQueuer(Listening(await connect(queue), await connect(queue)))
-        events: Batches[Event, None] = Batches(MOST_EVENTS, (BrokenError,))
-        letters: Batches[Event, Fate] = Batches(MOST_MAILS, (BrokenError,))
-        _register(jobs, events, letters, terms)
-        work = [events.work(Teller(await connect(oltp), terms, point).tell)]
+        letters: Batches[Letters, list[Fate]] = Batches(MOST_JOBS, (BrokenError,))
+        _register(jobs, letters, terms)
+        work = [_end(jobs, ended)]
         for _ in range(POSTMEN):
             postman = Postman(await connect(oltp), Post(port), point)
             stack.callback(postman.post.close)
             work.append(letters.work(postman.deliver))
-        for coroutine in (*work, _end(jobs, ended)):
+        for coroutine in work:
             stack.callback(asyncio.create_task(coroutine).cancel)
         await jobs.qm.run(
-            batch_size=MOST_EVENTS,
-            max_concurrent_tasks=2 * MOST_EVENTS,
+            batch_size=POSTMEN * MOST_JOBS,
+            max_concurrent_tasks=2 * POSTMEN * MOST_JOBS,
             dequeue_timeout=timedelta(seconds=1),
             heartbeat_timeout=terms.heartbeat,
         )
@@ -214,30 +200,21 @@ async def _end(jobs: PgQueuer, ended: asyncio.Event) -> None:
     jobs.shutdown.set()
 
 
-def _register(
-    jobs: PgQueuer, events: Batches[Event, None], letters: Batches[Event, Fate], terms: Terms
-) -> None:
+def _register(jobs: PgQueuer, letters: Batches[Letters, list[Fate]], terms: Terms) -> None:
     """What PgQueuer calls for each job; one that raises is held, unless it asks for another try."""
-
-    async def put(batches: Batches[Event, Any], job: Job) -> Any:
-        try:
-            return await batches.put(json.loads(job.payload or b"{}"))
-        except BrokenError as error:
-            jobs.shutdown.set()
-            raise RetryRequested(_AGAIN, str(error)) from error
-
-    @jobs.entrypoint("fan_out", on_failure="hold")
-    async def fan_out(job: Job) -> None:
-        await put(events, job)
 
     @jobs.entrypoint("deliver", on_failure="hold")
     async def deliver(job: Job) -> None:
-        fate = await put(letters, job)
-        if fate.status == "dead":
-            raise DeadLetterError("given up; see the notification's last_error")
-        if fate.status in _SENDABLE:
-            delay = max(fate.again_s or 0.0, 0.0) * terms.pace * (1 + _JITTER * random.random())
+        try:
+            fates = await letters.put(json.loads(job.payload or b"{}"))
+        except BrokenError as error:
+            jobs.shutdown.set()
+            raise RetryRequested(_AGAIN, str(error)) from error
+        if again := [fate.again_s or 0.0 for fate in fates if fate.status in _SENDABLE]:
+            delay = max(*again, 0.0) * terms.pace * (1 + _JITTER * random.random())
             raise RetryRequested(timedelta(seconds=delay), "refused for now")
+        if any(fate.status == "dead" for fate in fates):
+            raise DeadLetterError("given up; see the notifications' last_error")
 
 
 async def _serve(oltp: Database, queue: Database, port: int, terms: Terms, point: Point) -> None:
@@ -251,21 +228,19 @@ async def _serve(oltp: Database, queue: Database, port: int, terms: Terms, point
 @click.option("--oltp", required=True, help="Name of the database on the OLTP server.")
 @click.option("--queue", required=True, help="Name of the database on the neighbours' server.")
 @click.option("--port", required=True, type=int, help="Of the mail server.")
-@click.option("--burst", default=5)
-@click.option("--period", "period_s", default=3600.0, help="Seconds.")
 @click.option("--pace", default=1.0, help="How long back-off is, as a share.")
 @click.option("--heartbeat", "heartbeat_s", default=30.0, help="Seconds.")
 @click.option("--die-at", type=click.Choice(kill.WORKER))
 @click.option("--visit", default=1)
 def main(
-    oltp: str, queue: str, port: int, burst: int, period_s: float, pace: float, heartbeat_s: float,
+    oltp: str, queue: str, port: int, pace: float, heartbeat_s: float,
     die_at: str | None, visit: int,
 ) -> None:  # fmt: skip
     """Run until standard input ends."""
     os.environ["PGQUEUER_SCHEMA"] = SCHEMA  # PgQueuer has no other way to be told
     logging.getLogger("pgqueuer").setLevel(logging.CRITICAL)  # dead letters are no news
     current = settings.load()
-    terms = Terms(burst, timedelta(seconds=period_s), pace, timedelta(seconds=heartbeat_s))
+    terms = Terms(pace, timedelta(seconds=heartbeat_s))
     asyncio.run(
         _serve(
             servers.oltp(current).sibling(oltp),

@@ -6,6 +6,13 @@ create temp table accepted (address text, message_id text, event text)
 -- name: fill_mailbox
 copy accepted from stdin
 
+-- name: held
+-- What the queue holds as given up; other mails of the same job have arrived.
+create temp table held (id uuid)
+
+-- name: fill_held
+copy held from stdin
+
 -- name: reckon
 with wanted as (
     select e.tenant_id, e.id, a.user_id, a.channel
@@ -33,6 +40,9 @@ select
     count(*) filter (where o.status = 'dead' or o.digest_status = 'dead') as dead,
     count(distinct case when o.status = 'dead' then o.notification_id when o.digest_status = 'dead' then o.digest_id end)
         as dead_mails,
+    (select count(*) from (select case o.status when 'dead' then o.notification_id else o.digest_id end as id from outcome o
+                           where o.status = 'dead' or o.digest_status = 'dead'
+                           except select h.id from held h) as let_go) as unheld,
     -- told by nothing; or delivered, as is written down, while the mailbox has it not; or still on its way
     count(*) filter (where case o.channel when 'in_app' then o.status is distinct from 'delivered' and o.status is distinct from 'read'
                                 when 'email' then coalesce(o.status, o.digest_status) is null

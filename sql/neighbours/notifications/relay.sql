@@ -11,17 +11,20 @@ set statement_timeout = '10s'; set lock_timeout = '2s'
 -- Without a transaction, a lock or an xid; what was deleted is passed over by its page until it is vacuumed.
 select exists (select from integration.outbox)
 
+-- name: fan_out
+select integration.fan_out_waiting(%(batch)s, burst => %(burst)s, period => %(period)s)
+
 -- name: take
 -- Deleted, as far as others can tell, when this commits; until then locked.
 with taken as (
     delete from integration.outbox o
     where o.ctid = any (array(
-        select due.ctid from integration.outbox due limit %(batch)s for update skip locked))
-    returning o.tenant_id, o.id, o.topic, o.payload, o.created_at
+        select due.ctid from integration.outbox due where due.topic in ('notification.due', 'event.refused')
+        limit %(batch)s for update skip locked))
+    returning o.tenant_id, o.id, o.topic, o.payload
 )
-select count(*), array_agg(t.tenant_id)::text, array_agg(t.id)::text, array_agg(t.topic)::text,
-       array_agg(t.payload::text)::text, array_agg(t.created_at::text)::text
+select count(*), array_agg(t.tenant_id)::text, array_agg(t.id)::text, array_agg(t.topic)::text, array_agg(t.payload::text)::text
 from taken t
 
 -- name: hand_over
-select queue.receive(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[])
+select queue.receive(%s::uuid[], %s::uuid[], %s::text[], %s::text[])

@@ -48,7 +48,7 @@ begin
 end
 $$;
 create trigger note_event after insert on integration.outbox for each row
-    when (new.topic <> 'notification.due') execute function public.note_event()
+    when (new.topic not in ('notification.due', 'event.refused')) execute function public.note_event()
 
 -- name: unsettled
 select (select count(*) from integration.outbox),
@@ -56,4 +56,8 @@ select (select count(*) from integration.outbox),
         where n.channel = 'email' and n.status in ('pending', 'failed') and n.dedupe_key like any ('{event %,digest %}'::text[]))
 
 -- name: jobs
-select count(*) filter (where status <> 'failed'), count(*) filter (where status = 'failed') from queue.pgqueuer
+select count(*) from queue.pgqueuer where status <> 'failed'
+
+-- name: held
+select jsonb_array_elements_text(convert_from(payload, 'UTF8')::jsonb -> 'notifications')
+from queue.pgqueuer where status = 'failed' and entrypoint = 'deliver'

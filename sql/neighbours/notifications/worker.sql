@@ -3,9 +3,6 @@
 -- name: limits
 set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '60s'
 
--- name: fan_out
-select integration.fan_out(%(events)s, burst => %(burst)s, period => %(period)s)
-
 -- name: compose
 select id::text, tenant_id::text, status, address, event, subject, body from integration.compose_mails(%s)
 

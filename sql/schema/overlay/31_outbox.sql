@@ -55,8 +55,8 @@ comment on function lab.publish_payment() is 'Tells that an attempt at a payment
 create trigger publish after update of status on billing.payment_attempts for each row
     when (old.status is distinct from new.status and new.status = 'failed') execute function lab.publish_payment();
 
--- The event's key is made from what it tells, so that the queue, which forgets none, takes it once: a count
--- may cross the line again after it was given back.
+-- The event's key is made from what it tells, so that users are told of it once: a count may cross the line
+-- again after it was given back.
 create function lab.publish_limit() returns trigger
     language plpgsql
     set search_path = pg_catalog
