@@ -29,7 +29,7 @@ def test_one_member_can_be_told(tenant: Tenant) -> None:
     )
 
 
-@pytest.mark.parametrize("channel", ["in_app", "email", "webhook"])
+@pytest.mark.parametrize("channel", ["in_app", "email"])
 @pytest.mark.parametrize("wanted", [True, False])
 def test_preferences_beat_defaults(tenant: Tenant, channel: str, wanted: bool) -> None:
     default = {"in_app", "email"}  # of campaign.finished

@@ -7,7 +7,7 @@ create function integration.audience(tenant uuid, kind text, recipient uuid defa
 begin atomic
     select m.user_id, c.channel
     from integration.notification_kinds k
-    cross join unnest('{in_app,email,webhook}'::text[]) as c (channel)
+    cross join unnest('{in_app,email}'::text[]) as c (channel)
     join users.tenant_users m
         on m.tenant_id = tenant and m.deleted is null
        and (m.user_id = recipient or (recipient is null and m.roles && '{owner,admin}'))

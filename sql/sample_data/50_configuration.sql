@@ -62,7 +62,7 @@ cross join lateral (values
     (0, 'emails_per_day', 2 * greatest(most, 500), null::text[], null::bigint, null::text[]),
     (1, 'emails_per_day', null, null, 500 * (1 + most / 500), null),
     (2, 'allowed_providers', null, null, null, providers),
-    (3, 'notification_channels', null, null, null, '{in_app,email}'),
+    (3, 'notification_channels', null, null, null, '{email}'),
     (4, 'notification_channels', null, '{in_app}', null, null),
     (5, 'event_retention_days', null, null, 730, null)
 ) as p (n, policy_key, imposed_limit, imposed_values, own_limit, own_values)

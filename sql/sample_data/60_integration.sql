@@ -7,7 +7,7 @@ select u.tenant_id, u.id, k.key, c.channel, not c.channel = any (k.default_chann
 from scale
 cross join plan_users as u
 cross join integration.notification_kinds as k
-cross join unnest('{in_app,email,webhook}'::text[]) as c (channel)
+cross join unnest('{in_app,email}'::text[]) as c (channel)
 cross join lateral (select pg_temp.draw(k.key || ' ' || c.channel, u.n, seed) as h,
                            greatest(u.created, u.tenant_created) as joined) as drawn
 where (h >> 40 & 1023) < 24
@@ -36,7 +36,7 @@ with told as (
     cross join told as t
     join plan_users as owner on owner.n = t.rank
     join integration.notification_kinds as k on k.key = t.kind
-    cross join unnest('{in_app,email,webhook}'::text[]) as c (channel)
+    cross join unnest('{in_app,email}'::text[]) as c (channel)
     left join integration.notification_preferences as p
         on p.tenant_id = t.tenant_id and p.user_id = owner.id and p.kind = t.kind and p.channel = c.channel
        and p.updated_at <= pg_temp.at(t.at)

@@ -16,7 +16,7 @@ with happened as (
     join users.tenant_users as m on m.tenant_id = h.tenant_id and 'owner' = any (m.roles)
     join tenant_lives as t on t.tenant_id = h.tenant_id and t.until > h.at + interval '1 second'
     join integration.notification_kinds as k on k.key = h.kind
-    cross join unnest('{in_app,email,webhook}'::text[]) as c (channel)
+    cross join unnest('{in_app,email}'::text[]) as c (channel)
     left join integration.notification_preferences as p
         on p.tenant_id = h.tenant_id and p.user_id = m.user_id and p.kind = h.kind and p.channel = c.channel
        and p.updated_at <= h.at

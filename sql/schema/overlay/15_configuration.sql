@@ -254,7 +254,7 @@ insert into configuration.policies (key, kind, default_limit, default_values, ch
         'Mails that the tenant may send in a day (UTC), beside what plan and accounts allow; configuration.send_refusal.'),
     ('allowed_providers', 'allow_list', null, null, '{smtp,google,microsoft,ses,sendgrid}',
         'Providers that email accounts may be with; infrastructure.create_email_account obeys it.'),
-    ('notification_channels', 'allow_list', null, null, '{in_app,email,webhook}',
+    ('notification_channels', 'allow_list', null, null, '{in_app,email}',
         'Channels that notifications may take; integration.notify obeys it.'),
     ('event_retention_days', 'limit', null, null, null,
         'Days that engagement events are kept; configuration.enforce_retention removes older ones.'),

@@ -20,7 +20,7 @@ create table integration.notification_kinds (
     description      text not null,
     default_channels text[] not null,
     constraint notification_kinds_pkey primary key (key),
-    constraint notification_kinds_channels_check check (default_channels <@ '{in_app,email,webhook}')
+    constraint notification_kinds_channels_check check (default_channels <@ '{in_app,email}')
 );
 comment on table integration.notification_kinds is 'What users are told of.';
 comment on column integration.notification_kinds.key is 'Name of the kind.';
@@ -37,13 +37,13 @@ create table integration.notification_preferences (
     constraint notification_preferences_pkey primary key (tenant_id, user_id, kind, channel),
     constraint notification_preferences_member_fkey foreign key (tenant_id, user_id)
         references users.tenant_users (tenant_id, user_id) on delete cascade,
-    constraint notification_preferences_channel_check check (channel in ('in_app', 'email', 'webhook'))
+    constraint notification_preferences_channel_check check (channel in ('in_app', 'email'))
 );
 comment on table integration.notification_preferences is 'Where a user wants, or does not want, to hear of what.';
 comment on column integration.notification_preferences.tenant_id is 'The tenant.';
 comment on column integration.notification_preferences.user_id is 'The user; their preferences end with their membership.';
 comment on column integration.notification_preferences.kind is 'Kind of notification; no foreign key to a shared table.';
-comment on column integration.notification_preferences.channel is 'in_app, email or webhook.';
+comment on column integration.notification_preferences.channel is 'in_app or email.';
 comment on column integration.notification_preferences.enabled is 'Whether it goes there.';
 comment on column integration.notification_preferences.updated_at is 'When it was set.';
 
@@ -67,7 +67,7 @@ create table integration.notifications (
     constraint notifications_once_key unique (tenant_id, user_id, dedupe_key, channel),
     constraint notifications_member_fkey foreign key (tenant_id, user_id)
         references users.tenant_users (tenant_id, user_id) on delete cascade,
-    constraint notifications_channel_check check (channel in ('in_app', 'email', 'webhook')),
+    constraint notifications_channel_check check (channel in ('in_app', 'email')),
     constraint notifications_status_check check (status in ('pending', 'failed', 'dead', 'delivered', 'read')),
     constraint notifications_attempts_check check (attempts >= 0),
     constraint notifications_due_check check ((status in ('pending', 'failed')) = (next_attempt_at is not null)),
@@ -86,7 +86,7 @@ comment on column integration.notifications.tenant_id is 'The tenant.';
 comment on column integration.notifications.id is 'Key of the notification.';
 comment on column integration.notifications.user_id is 'Who is told.';
 comment on column integration.notifications.kind is 'What of; no foreign key to a shared table.';
-comment on column integration.notifications.channel is 'in_app (there once it is written), email or webhook.';
+comment on column integration.notifications.channel is 'in_app (there once it is written) or email.';
 comment on column integration.notifications.payload is 'What the message says.';
 comment on column integration.notifications.dedupe_key is 'What it is about; the same user hears of it once on a channel. Null is never a repetition.';
 comment on column integration.notifications.status is 'pending, failed (to be tried again), dead (given up), delivered or read.';

@@ -45,7 +45,7 @@ comment on table marts.notification_daily is 'What became of the notifications w
 comment on column marts.notification_daily.tenant_id is 'The tenant.';  -- from notifications.tenant_id
 comment on column marts.notification_daily.day is 'Day on which they were written, in UTC.';  -- from notifications.created_at
 comment on column marts.notification_daily.kind is 'What of, such as campaign.finished.';  -- from notifications.kind
-comment on column marts.notification_daily.channel is 'in_app (there once it is written), email or webhook.';  -- from notifications.channel
+comment on column marts.notification_daily.channel is 'in_app (there once it is written) or email.';  -- from notifications.channel
 comment on column marts.notification_daily.created is 'Notifications written: those delivered, pending, failed and dead.';  -- from notifications.id
 comment on column marts.notification_daily.delivered is 'Delivered by now, read or not.';  -- from notifications.status
 comment on column marts.notification_daily.read is 'Read by now.';  -- from notifications.status
