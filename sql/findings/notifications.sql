@@ -1,4 +1,4 @@
--- Notifications through a queue. What became of a wave of events, by the mailboxes. From the newest run.
+-- Notifications through a queue. What became of a wave of events, by the mailboxes, and what noting them costs. From the newest run.
 
 -- name: card
 with newest as (
@@ -6,9 +6,10 @@ with newest as (
     where run_id = (select arg_max(run_id, recorded_at) from notifications)
 )
 select
-    run_id, events, lost, doubled, digested, digests, dead, accepted, accepted_again, most_to_one, seconds,
-    'Do notifications arrive, once?' as question,
-    case when lost + doubled + unheld > 0 then 'They do not' when events = 0 then 'Nothing to tell' else 'They do' end as verdict,
+    run_id, events, lost, doubled, digested, digests, dead, accepted, accepted_again, most_to_one, seconds, trigger_ratio,
+    'Should OLTP trigger notifications, or do dedicated systems handle this better?' as question,
+    case when lost + doubled + unheld > 0 then 'Not like this' when events = 0 then 'Nothing to tell'
+         else 'It notes and addresses them, a queue delivers' end as verdict,
     case when lost + doubled + unheld > 0 then 'bad' when events = 0 then 'fair' else 'good' end as tone,
     format(
         '{:,} events: {} lost, {} doubled; {:,} mails wanted became {:,}, at most {:,} to one address',
@@ -16,11 +17,12 @@ select
         mails_wanted, mailed + digests, most_to_one
     ) as headline,
     format(
-        'From the outbox to the mailboxes in {:.1f} s; the outbox was empty after {:.1f} s. {:,} mails went into {:,} digests, {:,} were given up and are held.',
-        seconds, relay_s, digested, digests, dead
+        'From the outbox to the mailboxes in {:.1f} s; the outbox was empty after {:.1f} s. {:,} mails went into {:,} digests, {:,} were given up and are held. '
+        'The trigger makes a change of status {:.2f} × [{:.2f}, {:.2f}] as long: {:,.0f} µs instead of {:,.0f}.',
+        seconds, relay_s, digested, digests, dead, trigger_ratio, trigger_low, trigger_high, trigger_us, bare_us
     ) as effect,
     format(
-        'Campaigns that start and finish write the outbox by trigger, a relay hands it to PgQueuer, workers send by SMTP; {:,} kills of relay or worker.',
+        'Campaigns that start and finish write the outbox by trigger, a relay has users told and hands their mails to PgQueuer, workers send by SMTP; {:,} kills of relay or worker.',
         kills
     ) as evidence,
     format(
@@ -29,7 +31,7 @@ select
     ) as correctness,
     'Write the outbox by trigger in the same transaction, commit the queue first, and remember for ever what it was handed.'
         as advice,
-    'A quarter of a second is too late: the relay looks every 10 to 50 ms, as NOTIFY would keep transactions from being prepared.' as flips
+    'A quarter of a second is too late: the relay looks every 20 to 50 ms, as NOTIFY would keep transactions from being prepared.' as flips
 from newest;
 
 -- name: table_what_became_of_the_events

@@ -18,7 +18,7 @@ from psycopg.rows import dict_row
 from oltp_lab import servers, sql
 from oltp_lab.errors import LabError
 from oltp_lab.neighbours import schema, services
-from oltp_lab.neighbours.notifications import kill
+from oltp_lab.neighbours.notifications import cost, kill
 from oltp_lab.servers import Database, databases
 from oltp_lab.settings import Settings
 
@@ -44,11 +44,12 @@ class Extent:
 
 @dataclass(frozen=True)
 class Judged:
-    """What was found; ``figures`` are those of reckoning.sql."""
+    """What was found; ``figures`` are those of reckoning.sql, ``cost`` that of the trigger."""
 
     figures: dict[str, int]
     seconds: float
     relay_s: float
+    cost: dict[str, Any]
     killed: Counter[str] = field(default_factory=Counter)
 
     def failures(self) -> list[str]:
@@ -60,6 +61,7 @@ class Judged:
     def row(self) -> dict[str, Any]:
         return {
             **self.figures,
+            **self.cost,
             "kills": self.killed.total(),
             "seconds": self.seconds,
             "relay_s": self.relay_s,
@@ -253,4 +255,7 @@ def run(
         seconds, relay_s, killed = deliver(
             where, limit_s=extent.limit_s, kills=kills, visits=3, seed=seed, say=say
         )
-        return Judged(judge(where), seconds, relay_s, killed)
+        figures = judge(where)
+        with oltp.connect() as session:
+            (tenant,) = _tenants(session, Extent(1, 0, 0))
+        return Judged(figures, seconds, relay_s, cost.of_trigger(oltp, tenant), killed)
