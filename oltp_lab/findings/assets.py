@@ -29,7 +29,8 @@ def _measured() -> Iterator[dg.AssetKey]:
         yield dg.AssetKey(["marts", PurePath(mart).stem])
     yield dg.AssetKey(["warehouse", "loss_oracle"])
     for neighbour in (
-        "content_lifecycle", "notifications", "dns_verification", "payments", "authentication",
+        "content_lifecycle", "notifications", "dns_verification", "ip_operations", "payments",
+        "authentication",
     ):  # fmt: skip
         yield dg.AssetKey(["neighbours", neighbour])
 

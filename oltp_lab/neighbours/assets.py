@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from oltp_lab.neighbours.addresses.assets import assets as addresses_assets
 from oltp_lab.neighbours.authentication.assets import assets as authentication_assets
 from oltp_lab.neighbours.content.assets import assets as content_assets
 from oltp_lab.neighbours.dns.assets import assets as dns_assets
@@ -13,6 +14,7 @@ assets: list[Any] = [
     *content_assets,
     *notifications_assets,
     *dns_assets,
+    *addresses_assets,
     *payments_assets,
     *authentication_assets,
 ]

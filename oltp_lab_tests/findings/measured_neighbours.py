@@ -70,6 +70,30 @@ def dns_cases() -> Rows:
     ]
 
 
+def ip_operations() -> Rows:
+    done = {"mails": 2590, "allowed": 2590, "warmed": 4, "days": 22, "sessions": 6, "conflicts": 28}
+    storm = {"assigned": 61, "doomed": 33, "tenants_hit": 30, "recovered": 3, "replaced": 7}
+    storm |= {"without": 25, "suspended": 1, "met": 10, "outage_p50_ms": 37.8}
+    timed = {"allocations_per_s": 633.5, "allocation_p95_ms": 25.1, "outage_longest_ms": 43.2}
+    return [done | storm | timed | {"month_s": 0.9, "storm_s": 0.1, "wrong": 0, "seconds": 2.4}]
+
+
+def ip_outcomes() -> Rows:
+    calls = {"allocated": 11, "no_free_address": 13}
+    return [
+        {"stage": "race", "operation": "allocate", "outcome": outcome, "calls": n}
+        for outcome, n in calls.items()
+    ]
+
+
+def ip_bands() -> Rows:
+    case = {"sent": 700, "complaints": 0, "after_a_clean_week": "healthy"}
+    return [
+        {"case": "clean", "bounces": 0, "intended": "healthy", "band": "healthy"} | case,
+        {"case": "2.9 % bounces", "bounces": 20, "intended": "watched", "band": "watched"} | case,
+    ]
+
+
 def authentication_steps() -> Rows:
     step = {"part": "tenants", "expected": "not allowed", "got": "not allowed"}
     steps = [("refused", "his request names Acme"), ("allowed", "Ada sees Acme's leads")]
@@ -101,6 +125,9 @@ TABLES: dict[str, Callable[[], Rows]] = {
     "content_comparison": content_comparison,
     "dns_rounds": dns_rounds,
     "dns_cases": dns_cases,
+    "ip_operations": ip_operations,
+    "ip_outcomes": ip_outcomes,
+    "ip_bands": ip_bands,
     "authentication_steps": authentication_steps,
     "authentication_log_ins": authentication_log_ins,
     "authentication_requests": authentication_requests,

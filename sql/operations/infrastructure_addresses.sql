@@ -246,12 +246,14 @@ create function infrastructure.address_shortage(at timestamptz default now()) re
     language sql stable
 begin atomic
     select format('no address is free: %s are assigned, %s rest (the first until %s), %s are blocklisted or worn, %s are on servers '
-                  'that are not active; rent addresses, or bring a server back',
+                  'that are not active; rent addresses, or bring a server back%s',
                   count(*) filter (where i.status = 'assigned'), count(*) filter (where i.status = 'resting'),
                   coalesce(to_char((min(coalesce(i.last_sent_at, i.updated_at)) filter (where i.status = 'resting')
                                     + interval '30 days') at time zone 'UTC', 'YYYY-MM-DD'), 'none'),
                   count(*) filter (where i.status = 'available' and b.severity > 1),
-                  count(*) filter (where i.status = 'available' and b.severity <= 1 and v.status <> 'active'))
+                  count(*) filter (where i.status = 'available' and b.severity <= 1 and v.status <> 'active'),
+                  case when bool_or(i.status = 'resting' and coalesce(i.last_sent_at, i.updated_at) <= address_shortage.at - interval '30 days')
+                       then '; or call reinstate_rested_ips, some have rested' else '' end)
     from infrastructure.smtp_ips i
     join infrastructure.vps_instances v on v.id = i.vps_instance_id
     join infrastructure.reputation_bands b on b.band = i.health
