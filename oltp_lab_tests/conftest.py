@@ -5,11 +5,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from oltp_lab import servers, sql
 from oltp_lab import settings as lab_settings
+from oltp_lab.resources import MeasurementsResource, Oltp, Scale
 from oltp_lab.sample_data import load as sample_data
 from oltp_lab.schema import build
 from oltp_lab.servers import Database, databases, embedded
@@ -87,6 +89,16 @@ def seeded(seeded_template: Database) -> Iterator[Database]:
     """The schema with sample data, the test's own."""
     with databases.temporary(seeded_template, seeded_template) as clone:
         yield clone
+
+
+@pytest.fixture
+def smoke() -> dict[str, Any]:
+    """What Dagster hands an asset at scale smoke."""
+    return {
+        "oltp": Oltp(),
+        "measurements": MeasurementsResource(),
+        "scale": Scale(name="smoke"),
+    }
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from oltp_lab.neighbours.authentication.refusals import RefusedError
 from oltp_lab.neighbours.authentication.run import Walked
 from oltp_lab.neighbours.authentication.service import Service, Session, Work, opened
 from oltp_lab.neighbours.authentication.walk import Walk
-from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.resources import Oltp
 from oltp_lab.servers import Database, databases
 from oltp_lab.settings import Settings
 
@@ -64,6 +64,7 @@ def remembered(monkeypatch: pytest.MonkeyPatch) -> list[Walk]:
 def test_the_asset_its_checks_and_its_card(
     settings: Settings,
     shared: Database,
+    smoke: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
     remembered: list[Walk],
     capfd: pytest.CaptureFixture[str],
@@ -71,14 +72,7 @@ def test_the_asset_its_checks_and_its_card(
 ) -> None:
     monkeypatch.setattr(Oltp, "database", lambda _: shared)
     caplog.set_level(logging.DEBUG)
-    result = dg.materialize(
-        [authentication],
-        resources={
-            "oltp": Oltp(),
-            "measurements": MeasurementsResource(),
-            "scale": Scale(name="smoke"),
-        },
-    )
+    result = dg.materialize([authentication], resources=smoke)
     told = {e.check_name: (e.passed, e.description) for e in result.get_asset_check_evaluations()}
     assert told == {name: (True, description) for name, description in CHECKS.items()}
     store = Measurements(settings.measurements)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
 import dagster as dg
 import psycopg
@@ -21,7 +21,7 @@ from oltp_lab.neighbours.dns.assets import (
 )
 from oltp_lab.neighbours.dns.resolver import Resolver
 from oltp_lab.neighbours.dns.world import Server, World
-from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.resources import Oltp
 from oltp_lab.sample_data import rules
 from oltp_lab.servers import Database
 from oltp_lab.settings import Settings
@@ -49,16 +49,11 @@ def server(settings: Settings, made: World) -> Iterator[Server]:
         yield running
 
 
-def test_the_asset_its_checks_and_its_card(settings: Settings, original: Database) -> None:
+def test_the_asset_its_checks_and_its_card(
+    settings: Settings, original: Database, smoke: dict[str, Any]
+) -> None:
     assert original.name
-    result = dg.materialize(
-        [dns_verification],
-        resources={
-            "oltp": Oltp(),
-            "measurements": MeasurementsResource(),
-            "scale": Scale(name="smoke"),
-        },
-    )
+    result = dg.materialize([dns_verification], resources=smoke)
     told = {e.check_name: (e.passed, e.description) for e in result.get_asset_check_evaluations()}
     assert told.keys() == CHECKS.keys()
     assert all(passed for passed, _ in told.values()), told

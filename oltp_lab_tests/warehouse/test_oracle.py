@@ -3,13 +3,13 @@
 import sys
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import dagster as dg
 import pytest
 
 from oltp_lab.findings import finding
 from oltp_lab.measuring.store import Measurements
-from oltp_lab.resources import MeasurementsResource, Oltp, Scale
 from oltp_lab.settings import Settings
 from oltp_lab.warehouse.loss_oracle import ledger, run, syncs
 from oltp_lab.warehouse.loss_oracle.assets import CHECK, loss_oracle
@@ -28,16 +28,11 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> Extent:
     return extent
 
 
-def test_nothing_is_lost_phantom_duplicate_or_stale(settings: Settings, brief: Extent) -> None:
+def test_nothing_is_lost_phantom_duplicate_or_stale(
+    settings: Settings, brief: Extent, smoke: dict[str, Any]
+) -> None:
     """As the asset: syncs are killed and the server is crashed; its check and its card say so."""
-    result = dg.materialize(
-        [loss_oracle],
-        resources={
-            "oltp": Oltp(),
-            "measurements": MeasurementsResource(),
-            "scale": Scale(name="smoke"),
-        },
-    )
+    result = dg.materialize([loss_oracle], resources=smoke)
     (evaluation,) = result.get_asset_check_evaluations()
     assert evaluation.check_name == CHECK
     assert evaluation.passed, evaluation.description
