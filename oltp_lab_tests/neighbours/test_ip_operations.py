@@ -17,7 +17,7 @@ from oltp_lab.neighbours.addresses import run, trial
 from oltp_lab.neighbours.addresses.assets import ip_operations
 from oltp_lab.neighbours.addresses.run import CHECKS, Judged
 from oltp_lab.neighbours.addresses.trial import Extent, Trial
-from oltp_lab.resources import MeasurementsResource, Oltp, Scale
+from oltp_lab.resources import Oltp
 from oltp_lab.servers import Database, databases
 from oltp_lab.settings import Settings
 
@@ -78,13 +78,13 @@ def lived(seeded_template: Database) -> Iterator[tuple[Trial, Judged]]:
     """A trial that was lived through, its tables still there."""
     with (
         databases.temporary(seeded_template, seeded_template) as original,
-        trial.made(original, EXTENT, cases=11) as made,
+        trial.made(original, EXTENT) as made,
     ):
         yield made, run.lived(made, EXTENT, time.perf_counter())
 
 
 @pytest.fixture
-def broken(lived: tuple[Trial, Judged]) -> Iterator[Callable[[str, LiteralString], list[Any]]]:
+def broken(lived: tuple[Trial, Judged]) -> Callable[[str, LiteralString], list[Any]]:
     """What a check finds after a statement, which is undone."""
     made, _ = lived
 
@@ -97,7 +97,7 @@ def broken(lived: tuple[Trial, Judged]) -> Iterator[Callable[[str, LiteralString
             administrator.rollback()
             return found
 
-    yield broken
+    return broken
 
 
 def test_every_promise_is_kept(lived: tuple[Trial, Judged]) -> None:
@@ -164,18 +164,14 @@ def test_two_tenants_cannot_hold_an_address_whatever_the_code_does(
 
 
 def test_the_asset_and_its_card(
-    settings: Settings, seeded: Database, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    seeded: Database,
+    smoke: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(Oltp, "database", lambda _: seeded)
     monkeypatch.setattr(Extent, "of", lambda _: EXTENT)
-    result = dg.materialize(
-        [ip_operations],
-        resources={
-            "oltp": Oltp(),
-            "measurements": MeasurementsResource(),
-            "scale": Scale(name="smoke"),
-        },
-    )
+    result = dg.materialize([ip_operations], resources=smoke)
     told = {e.check_name: (e.passed, e.description) for e in result.get_asset_check_evaluations()}
     assert told == {name: (True, description) for name, description in CHECKS.items()}
     found = finding.read(Measurements(settings.measurements), "ip_operations")

@@ -5,16 +5,18 @@ import pandas as pd
 
 from oltp_lab import sql
 from oltp_lab.measuring import markdown
-from oltp_lab.neighbours.addresses.run import CHECKS, Judged, run
+from oltp_lab.neighbours.addresses.run import CHECKS, run
 from oltp_lab.neighbours.addresses.trial import TABLES, Extent
+from oltp_lab.neighbours.promises import judged, promised
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.resources.shown import shown
 
-_KEY = dg.AssetKey(["neighbours", "ip_operations"])
+_SHOWN = ("mails", "conflicts", "doomed", "replaced", "outage_longest_ms", "seconds")
 
 
 @dg.asset(
-    key=_KEY,
+    name="ip_operations",
+    key_prefix="neighbours",
     group_name="neighbours",
     kinds={"postgres", "python"},
     owners=["team:oltp_lab"],
@@ -25,10 +27,7 @@ _KEY = dg.AssetKey(["neighbours", "ip_operations"])
     ),
     description="A month and a storm of SMTP addresses in a copy of the OLTP: warm-up, assignment "
     "under conflict, reputation from bounces and complaints, failover, rotation, decommissioning.",
-    check_specs=[
-        dg.AssetCheckSpec(name, asset=_KEY, blocking=True, description=description)
-        for name, description in CHECKS.items()
-    ],
+    check_specs=promised("ip_operations", CHECKS),
 )
 def ip_operations(
     context: dg.AssetExecutionContext,
@@ -38,32 +37,22 @@ def ip_operations(
 ) -> dg.MaterializeResult:
     database = oltp.database()
     with shown():
-        judged = run(database, Extent.of(scale.value()))
+        found = run(database, Extent.of(scale.value()))
     this_run, store = measurements.run(context, database, scale.value()), measurements.store()
-    store.append("ip_operations", [judged.figures], run=this_run)
-    store.append("ip_outcomes", judged.outcomes, run=this_run)
-    store.append("ip_bands", judged.bands, run=this_run)
+    store.append("ip_operations", [found.figures], run=this_run)
+    store.append("ip_outcomes", found.outcomes, run=this_run)
+    store.append("ip_bands", found.bands, run=this_run)
     return dg.MaterializeResult(
         metadata={
-            "outcomes": dg.MetadataValue.md(markdown.frame(pd.DataFrame(judged.outcomes))),
-            "bands": dg.MetadataValue.md(markdown.frame(pd.DataFrame(judged.bands))),
-            "shortage": judged.shortage or "there was none",
-            **{name: judged.figures[name] for name in _SHOWN},
+            "outcomes": dg.MetadataValue.md(markdown.frame(pd.DataFrame(found.outcomes))),
+            "bands": dg.MetadataValue.md(markdown.frame(pd.DataFrame(found.bands))),
+            "shortage": found.shortage or "there was none",
+            **{name: found.figures[name] for name in _SHOWN},
         },
-        check_results=[_checked(judged, name) for name in CHECKS],
-    )
-
-
-_SHOWN = ("mails", "conflicts", "doomed", "replaced", "outage_longest_ms", "seconds")
-
-
-def _checked(judged: Judged, name: str) -> dg.AssetCheckResult:
-    told = judged.told(name)
-    return dg.AssetCheckResult(
-        check_name=name,
-        passed=not told,
-        description="; ".join(told) or CHECKS[name],
-        metadata={"wrong": len(judged.wrong[name])},
+        check_results=[
+            judged(name, found.told(name), promise, wrong=len(found.wrong[name]))
+            for name, promise in CHECKS.items()
+        ],
     )
 
 

@@ -49,21 +49,22 @@ class Judged:
 def run(original: Database, extent: Extent) -> Judged:
     """Live through all of it in a copy. Raises psycopg.Error where an operation fails."""
     began = time.perf_counter()
-    with trial.made(original, extent, cases=11) as made:
+    with trial.made(original, extent) as made:
         return lived(made, extent, began)
 
 
 def lived(made: Trial, extent: Extent, began: float) -> Judged:
     """What is judged of a trial that was made."""
     own = made.platform.values("own")
-    warming, cases = own[: extent.warming], own[extent.warming : extent.warming + 11]
+    cases = extent.warming, extent.warming + trial.CASES
+    warming, judging, racing = own[: cases[0]], own[slice(*cases)], own[cases[1] :]
     seconds = {}
     clock = time.perf_counter()
     month(made, warming, extent.days)
     seconds["month_s"] = time.perf_counter() - clock
     judged = moments(made, extent)["judged"]
-    reputation(made, cases, judged)
-    raced = race(made, own[extent.warming + 11 :], judged + 9 * _DAY)
+    reputation(made, judging, judged)
+    raced = race(made, racing, judged + 9 * _DAY)
     day = judged + 10 * _DAY
     clock = time.perf_counter()
     shortage = storm.storm(made, own, day)

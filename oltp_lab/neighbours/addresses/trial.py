@@ -28,6 +28,8 @@ TABLES = (
     "infrastructure.daily_sends",
     "infrastructure.costs",
 )
+CASES = 11
+"""Of reputation, each with a tenant and an address of its own; see ``cases`` in world.sql."""
 _LIMIT_S = 120.0
 _QUERIES: dict[str, Any] = {
     name: text
@@ -110,7 +112,7 @@ class Trial:
 
 
 @contextmanager
-def made(original: Database, extent: Extent, cases: int) -> Iterator[Trial]:
+def made(original: Database, extent: Extent) -> Iterator[Trial]:
     """The trial's own tenants, and addresses for those that warm up, and of cases."""
     with copies.made(original, TABLES) as database, ExitStack() as stack:
         with database.connect(autocommit=True) as administrator:
@@ -123,8 +125,8 @@ def made(original: Database, extent: Extent, cases: int) -> Iterator[Trial]:
             session.rows("settings")
         (at,) = sessions[0].values("begins")
         trial = Trial(database, sessions, at)
-        sized = {"tenants": extent.warming + cases + extent.racing, "at": at}
+        sized = {"tenants": extent.warming + CASES + extent.racing, "at": at}
         for name in ("tenants", "domains", "mailboxes"):
             trial.platform.rows(name, **sized)
-        trial.rent(extent.servers, extent.warming + cases + extent.racing // 4, at)
+        trial.rent(extent.servers, extent.warming + CASES + extent.racing // 4, at)
         yield trial

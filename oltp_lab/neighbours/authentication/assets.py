@@ -7,6 +7,7 @@ from pydantic import Field
 from oltp_lab import sql
 from oltp_lab.measuring import markdown
 from oltp_lab.neighbours.authentication.run import Extent, Walked, run
+from oltp_lab.neighbours.promises import judged, promised
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale
 from oltp_lab.resources.shown import shown
 
@@ -38,12 +39,7 @@ class AuthenticationConfig(dg.Config):
     ),
     description="Sign-up, log-in, invites, tenant switches, users of several tenants and "
     "revocation, step by step in real sessions; and what hashing and authorization cost.",
-    check_specs=[
-        dg.AssetCheckSpec(
-            name, asset=["neighbours", "authentication"], blocking=True, description=told
-        )
-        for name, told in CHECKS.items()
-    ],
+    check_specs=promised("authentication", CHECKS),
 )
 def authentication(
     context: dg.AssetExecutionContext,
@@ -75,12 +71,8 @@ def authentication(
 
 def _checked(walked: Walked, name: str) -> dg.AssetCheckResult:
     wrong = walked.wrong(name)
-    return dg.AssetCheckResult(
-        check_name=name,
-        passed=not wrong,
-        description="; ".join(wrong[:5]) or CHECKS[name],
-        metadata={"steps": sum(s.kind == name for s in walked.steps), "wrong": len(wrong)},
-    )
+    steps = sum(s.kind == name for s in walked.steps)
+    return judged(name, wrong[:5], CHECKS[name], steps=steps, wrong=len(wrong))
 
 
 assets = [authentication]

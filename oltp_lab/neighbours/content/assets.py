@@ -10,6 +10,7 @@ from oltp_lab import settings, sql
 from oltp_lab.measuring import markdown
 from oltp_lab.neighbours.content import comparison, fill, oracle, ordeal, reconciler
 from oltp_lab.neighbours.content.ordeal import Extent
+from oltp_lab.neighbours.promises import judged, promised
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.resources.shown import shown
 
@@ -23,23 +24,21 @@ _COMMON: dict[str, Any] = {
 }
 
 
-def _check(name: str, asset: str, description: str) -> dg.AssetCheckSpec:
-    key = ["neighbours", asset]
-    return dg.AssetCheckSpec(name, asset=key, blocking=True, description=description)
-
-
 @dg.asset(
     name="content",
     deps=[table_key("campaigns", "template_versions"), table_key("campaigns", "contents")],
     code_version=sql.content_hash("content", "neighbours/content/fill.sql"),
     description="The content database: a body for each storage key of the OLTP, in its own server.",
-    check_specs=[
-        _check(REFERENCES, "content", "Every version's body is there and intact; what no version "
-               "refers to has gone after the grace period."),
-        _check(ISOLATED, "content", "A tenant sees its own content, and without one nobody any."),
-    ],
+    check_specs=promised(
+        "content",
+        {
+            REFERENCES: "Every version's body is there and intact; what no version refers to has "
+            "gone after the grace period.",
+            ISOLATED: "A tenant sees its own content, and without one nobody any.",
+        },
+    ),
     **_COMMON,
-)  # fmt: skip
+)
 def content(
     context: dg.AssetExecutionContext,
     oltp: Oltp,
@@ -64,8 +63,8 @@ def content(
             "healed": dict(healed),
         },
         check_results=[
-            _result(REFERENCES, faults),
-            _result(ISOLATED, leaks),
+            judged(REFERENCES, faults),
+            judged(ISOLATED, leaks),
         ],
     )
 
@@ -76,12 +75,15 @@ def content(
     code_version=sql.content_hash("content", "neighbours/content"),
     description="Authors and reconcilers killed at every step, on databases of their own; and what "
     "it costs to have the body in the OLTP as well.",
-    check_specs=[
-        _check(SURVIVES, "content_lifecycle", "Nothing is dangling, an orphan beyond the grace "
-               "period, lost, or left of a purged tenant, wherever processes were killed."),
-    ],
+    check_specs=promised(
+        "content_lifecycle",
+        {
+            SURVIVES: "Nothing is dangling, an orphan beyond the grace period, lost, or left of a "
+            "purged tenant, wherever processes were killed."
+        },
+    ),
     **_COMMON,
-)  # fmt: skip
+)
 def content_lifecycle(
     context: dg.AssetExecutionContext,
     oltp: Oltp,
@@ -107,13 +109,8 @@ def content_lifecycle(
             "kills": ledger.kills,
             "seconds": ledger.seconds,
         },
-        check_results=[_result(SURVIVES, ledger.failures(), ledger.headline)],
+        check_results=[judged(SURVIVES, ledger.failures(), ledger.headline)],
     )
-
-
-def _result(name: str, failures: list[str], otherwise: str = "") -> dg.AssetCheckResult:
-    told = "; ".join(failures) or otherwise or None
-    return dg.AssetCheckResult(check_name=name, passed=not failures, description=told)
 
 
 assets = [content, content_lifecycle]

@@ -10,7 +10,7 @@ from oltp_lab import catalog, settings, sql
 from oltp_lab.measuring import markdown
 from oltp_lab.neighbours.dns import recheck, world
 from oltp_lab.neighbours.dns import run as verification
-from oltp_lab.neighbours.dns.run import Verified
+from oltp_lab.neighbours.promises import judged, promised
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.resources.shown import shown
 
@@ -23,7 +23,6 @@ CHECKS = {
     "wrong_drift": "Drift is told where an answer differs from the one before, and only there.",
     "wrong_schedule": "What had no answer is asked again soon, and nothing else.",
 }
-_KEY = dg.AssetKey(["neighbours", "dns_verification"])
 _RECHECK_KEY = dg.AssetKey(["neighbours", RECHECK])
 
 
@@ -43,10 +42,7 @@ class DnsVerificationConfig(dg.Config):
     code_version=sql.content_hash("neighbours/dns"),
     description="Every domain's six records are looked up on a DNS server of the lab's own, some "
     "of them wrong in a known way and some changing meanwhile, and noted in a copy of the OLTP.",
-    check_specs=[
-        dg.AssetCheckSpec(name, asset=_KEY, blocking=True, description=description)
-        for name, description in CHECKS.items()
-    ],
+    check_specs=promised("dns_verification", CHECKS),
 )
 def dns_verification(
     context: dg.AssetExecutionContext,
@@ -73,17 +69,15 @@ def dns_verification(
             "longest_transaction_s": max(t.longest_transaction_s for t in found.rounds.values()),
             "seconds": found.seconds,
         },
-        check_results=[_checked(found, name) for name in CHECKS],
-    )
-
-
-def _checked(found: Verified, name: str) -> dg.AssetCheckResult:
-    told = found.told(name)
-    return dg.AssetCheckResult(
-        check_name=name,
-        passed=not told,
-        description="; ".join(told) or f"{found.first.records:,} records of all kinds",
-        metadata={"wrong": len(found.wrong[name])},
+        check_results=[
+            judged(
+                name,
+                found.told(name),
+                f"{found.first.records:,} records of all kinds",
+                wrong=len(found.wrong[name]),
+            )
+            for name in CHECKS
+        ],
     )
 
 

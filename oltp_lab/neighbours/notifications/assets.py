@@ -7,10 +7,10 @@ from oltp_lab import settings, sql
 from oltp_lab.measuring import markdown
 from oltp_lab.neighbours.notifications import wave
 from oltp_lab.neighbours.notifications.wave import Extent, Judged
+from oltp_lab.neighbours.promises import promised
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale, table_key
 from oltp_lab.resources.shown import shown
 
-_KEY = ["neighbours", "notifications"]
 _PROMISES = {
     "nothing_is_lost": ("lost", "Each event was told, or is a dead letter, or stands in a digest."),
     "nothing_is_doubled": ("doubled", "Nobody sees the same event in two mails."),
@@ -19,7 +19,8 @@ _PROMISES = {
 
 
 @dg.asset(
-    key=_KEY,
+    name="notifications",
+    key_prefix="neighbours",
     group_name="neighbours",
     kinds={"postgres", "python"},
     owners=["team:oltp_lab"],
@@ -31,10 +32,7 @@ _PROMISES = {
     code_version=sql.content_hash("queue", "neighbours/notifications", "operations"),
     description="A wave of campaigns' milestones from the outbox through relay and queue to "
     "mailboxes, in a clone of the OLTP; one tenant has a storm. And what the trigger costs.",
-    check_specs=[
-        dg.AssetCheckSpec(name, asset=_KEY, blocking=True, description=told)
-        for name, (_, told) in _PROMISES.items()
-    ],
+    check_specs=promised("notifications", {name: told for name, (_, told) in _PROMISES.items()}),
 )
 def notifications(
     context: dg.AssetExecutionContext,

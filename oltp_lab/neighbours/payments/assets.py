@@ -9,6 +9,7 @@ from oltp_lab import settings, sql
 from oltp_lab.measuring import markdown
 from oltp_lab.neighbours.payments import life
 from oltp_lab.neighbours.payments.life import Extent, Outcome
+from oltp_lab.neighbours.promises import judged, promised
 from oltp_lab.resources import MeasurementsResource, Oltp, Scale
 from oltp_lab.resources.shown import shown
 
@@ -35,10 +36,7 @@ class PaymentsConfig(dg.Config):
     code_version=sql.content_hash("neighbours/payments", "operations/billing_mirror.sql"),
     description="Lives of subscriptions on a test clock, through the official Stripe client, while "
     "cards are declined, answers come too late, and webhooks twice, late and out of order.",
-    check_specs=[
-        dg.AssetCheckSpec(name, asset=["neighbours", "payments"], blocking=True, description=told)
-        for name, told in CHECKS.items()
-    ],
+    check_specs=promised("payments", CHECKS),
 )
 def payments(
     context: dg.AssetExecutionContext,
@@ -73,12 +71,7 @@ def _checked(outcome: Outcome) -> Iterator[dg.AssetCheckResult]:
         outcome.mishandled(),
     )
     for name, faults in zip(CHECKS, found, strict=True):
-        yield dg.AssetCheckResult(
-            check_name=name,
-            passed=not faults,
-            description="; ".join(faults[:5]) or CHECKS[name],
-            metadata={"faults": len(faults)},
-        )
+        yield judged(name, faults[:5], CHECKS[name], faults=len(faults))
 
 
 assets = [payments]
