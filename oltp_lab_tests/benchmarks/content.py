@@ -4,17 +4,18 @@ The pass is compared with reading every reference out of both databases by COPY,
 them.
 """
 
-import random
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from oltp_lab import servers, settings
 from oltp_lab.measuring.statistics import compare
+from oltp_lab.measuring.turns import in_turns
 from oltp_lab.neighbours import schema
 from oltp_lab.neighbours.content import fill, reconciler
 from oltp_lab.neighbours.content.tiers import Tiers
@@ -30,18 +31,16 @@ _SAVE = """
 select * from campaigns.save_template(
     '{tenant}', null, 'name', 'subject', gen_random_uuid()::text);
 """
-_REFERENCES = {
-    "oltp": "copy (select tenant_id, storage_key, id from campaigns.template_versions)"
+_REFERENCES = (
+    "copy (select tenant_id, storage_key, id from campaigns.template_versions)"
     " to stdout (format binary)",
-    "content": "copy (select tenant_id, storage_key, version_id from content.uses)"
-    " to stdout (format binary)",
-}
+    "copy (select tenant_id, storage_key, version_id from content.uses) to stdout (format binary)",
+)
 
 
 def measure_content_claim(rounds: int = 10) -> list[dict[str, Any]]:
     """How many times as long saving a template takes with its content claimed; one session."""
     current = settings.load()
-    turns: dict[str, list[float]] = {arm: [] for arm in _SETUP}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         arms = {}
@@ -55,12 +54,8 @@ def measure_content_claim(rounds: int = 10) -> list[dict[str, Any]]:
                 ).fetchone() or ("",)
             script = folder / f"{arm}.sql"
             script.write_text(_SAVE.format(tenant=tenant), "utf-8")
-            arms[arm] = (database, tenant, script)
-        for turn in range(rounds + 1):
-            for arm in random.sample(list(arms), len(arms)):
-                found = rate(*arms[arm], seconds=1)
-                if turn:  # the first warms up
-                    turns[arm].append(found)
+            arms[arm] = partial(rate, database, tenant, script, seconds=1)
+        turns = in_turns(arms, rounds)
     cost = compare(turns["bare"], turns["claimed"])
     return [
         {
@@ -85,17 +80,8 @@ def measure_content_pass(rounds: int = 8) -> list[dict[str, Any]]:
         filled = fill.ensure(tiers)
         while sum(reconciler.reconcile(tiers).values()):
             pass  # until both agree
-        arms: dict[str, Callable[[], Any]] = {
-            "pass": lambda: reconciler.reconcile(tiers),
-            "copy": lambda: _read_all(tiers),
-        }
-        costs: dict[str, list[float]] = {arm: [] for arm in arms}
-        for turn in range(rounds + 1):
-            for arm in random.sample(list(arms), len(arms)):
-                began = time.perf_counter()
-                arms[arm]()
-                if turn:
-                    costs[arm].append(1000 * (time.perf_counter() - began))
+        arms = {"pass": partial(reconciler.reconcile, tiers), "copy": partial(_read_all, tiers)}
+        costs = in_turns({arm: partial(_milliseconds, work) for arm, work in arms.items()}, rounds)
     ratio = compare(costs["pass"], costs["copy"])
     return [
         {
@@ -111,10 +97,16 @@ def measure_content_pass(rounds: int = 8) -> list[dict[str, Any]]:
     ]
 
 
+def _milliseconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - began)
+
+
 def _read_all(tiers: Tiers) -> int:
     with tiers.worker() as sessions:
         size = 0
-        for session, statement in zip(sessions, _REFERENCES.values(), strict=True):
+        for session, statement in zip(sessions, _REFERENCES, strict=True):
             with session.cursor() as reading, reading.copy(statement.encode()) as data:
                 size += sum(len(block) for block in data)
         return size

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -9,6 +10,7 @@ import psycopg
 
 from oltp_lab import sql
 from oltp_lab.measuring import statistics
+from oltp_lab.measuring.turns import in_turns
 from oltp_lab.neighbours.authentication.passwords import Passwords
 from oltp_lab.neighbours.authentication.service import Service, Session, opened
 from oltp_lab.servers import Database
@@ -56,27 +58,15 @@ def requests(database: Database, rounds: int, times: int) -> Rows:
             IN_CONTEXT: lambda: _in_context(app, session),
             ADMITTED: lambda: _admitted(service, session),
         }
-        taken: dict[str, list[float]] = {name: [] for name in ways}
-        for number in range(-1, rounds):  # one to warm up
-            medians = _in_turns(ways, times)
-            if number >= 0:
-                for name, milliseconds in medians.items():
-                    taken[name].append(milliseconds)
+        timed = {name: partial(_timed, act) for name, act in ways.items()}
+        found = [in_turns(timed, times, warm_up=0) for _ in range(rounds + 1)][1:]  # one to warm up
+        taken = {name: [median(one[name]) for one in found] for name in ways}
     rows: Rows = []
     for name, values in taken.items():
         ratio = statistics.compare(values, taken[BARE])
-        found = {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high}
-        rows.append({"way": name, "ms": median(values), **found})
+        told = {"ratio": ratio.ratio, "low": ratio.low, "high": ratio.high}
+        rows.append({"way": name, "ms": median(values), **told})
     return rows
-
-
-def _in_turns(ways: dict[str, Callable[[], object]], times: int) -> dict[str, float]:
-    """Median milliseconds of each way; what disturbs the machine disturbs neighbours alike."""
-    taken: dict[str, list[float]] = {name: [] for name in ways}
-    for number in range(times):
-        for name in ways if number % 2 else reversed(ways):
-            taken[name].append(_timed(ways[name]))
-    return {name: median(values) for name, values in taken.items()}
 
 
 def _bare(platform: psycopg.Connection, session: Session) -> None:
