@@ -79,8 +79,9 @@ def default_jobs() -> list[Any]:
         dg.define_asset_job("load", groups("load"), description="The load runs."),
         dg.define_asset_job(
             "neighbours",
-            groups("neighbours") - recheck,
-            description="Content, notifications, DNS, payments: each over its own protocol.",
+            groups("schema", "sample_data", "neighbours") - attacks - recheck,
+            description="Builds what is not there, then content, notifications, DNS, addresses, "
+            "payments, log-ins: each over its own protocol.",
         ),
         dg.define_asset_job(
             RECHECK,
