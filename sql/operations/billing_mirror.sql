@@ -10,6 +10,14 @@ end;
 comment on function billing.provider_key(text) is
     'lab_platform: the key under which an object of the provider''s is kept here.';
 
+create function billing.instant(seconds text) returns timestamptz
+    language sql immutable parallel safe
+begin atomic
+    select to_timestamp(seconds::bigint);
+end;
+comment on function billing.instant(text) is
+    'lab_platform: a time as the provider tells it, in whole seconds since 1970.';
+
 create function billing.states_between(present text, wanted text) returns text[]
     language plpgsql stable
     set search_path = pg_catalog
@@ -80,8 +88,8 @@ declare
     added boolean := false;
     path text[];
     step text;
-    starts constant timestamptz := to_timestamp((told ->> 'created')::bigint);
-    changed constant timestamptz := to_timestamp((told ->> 'changed')::bigint);
+    starts constant timestamptz := billing.instant(told ->> 'created');
+    changed constant timestamptz := billing.instant(told ->> 'changed');
     plan text;
 begin
     select p.key into plan from jsonb_array_elements(told -> 'items') i
@@ -95,16 +103,16 @@ begin
         insert into billing.subscriptions (tenant_id, id, status, plan_key, period, provider_id, started_at, anchor_at,
             period_start, period_end, trial_ends_at, canceled_at, ended_at)
         values (tenant, billing.provider_key(told ->> 'id'), told ->> 'status', plan, told ->> 'period', told ->> 'id', starts, starts,
-            to_timestamp((told ->> 'period_start')::bigint), to_timestamp((told ->> 'period_end')::bigint),
-            to_timestamp((told ->> 'trial_end')::bigint), to_timestamp((told ->> 'canceled_at')::bigint),
-            to_timestamp((told ->> 'ended_at')::bigint))
+            billing.instant(told ->> 'period_start'), billing.instant(told ->> 'period_end'),
+            billing.instant(told ->> 'trial_end'), billing.instant(told ->> 'canceled_at'),
+            billing.instant(told ->> 'ended_at'))
         returning * into s;
         added := true;
     end if;
     subscription := s.id;
     for item in select * from jsonb_array_elements(told -> 'items') loop
         kept := kept || billing.mirror_item(tenant, subscription, item ->> 'price', (item ->> 'quantity')::integer,
-            to_timestamp((item ->> 'started')::bigint));
+            billing.instant(item ->> 'started'));
     end loop;
     update billing.subscription_items i set ended_at = greatest(changed, i.started_at)
     where i.tenant_id = tenant and i.subscription_id = subscription and i.ended_at is null
@@ -124,18 +132,18 @@ begin
     end if;
     update billing.subscriptions mine
     set plan_key = plan, period = told ->> 'period', payment_method = told ->> 'payment_method',
-        period_start = to_timestamp((told ->> 'period_start')::bigint), period_end = to_timestamp((told ->> 'period_end')::bigint),
-        trial_ends_at = to_timestamp((told ->> 'trial_end')::bigint),
+        period_start = billing.instant(told ->> 'period_start'), period_end = billing.instant(told ->> 'period_end'),
+        trial_ends_at = billing.instant(told ->> 'trial_end'),
         cancel_at_period_end = (told ->> 'cancel_at_period_end')::boolean,
-        canceled_at = to_timestamp((told ->> 'canceled_at')::bigint), ended_at = to_timestamp((told ->> 'ended_at')::bigint)
+        canceled_at = billing.instant(told ->> 'canceled_at'), ended_at = billing.instant(told ->> 'ended_at')
     where mine.tenant_id = tenant and mine.id = subscription
       and (mine.status, mine.plan_key, mine.period, mine.payment_method, mine.period_end, mine.cancel_at_period_end, mine.ended_at)
           is distinct from (s.status, plan, told ->> 'period', told ->> 'payment_method',
-              to_timestamp((told ->> 'period_end')::bigint), (told ->> 'cancel_at_period_end')::boolean,
-              to_timestamp((told ->> 'ended_at')::bigint));
+              billing.instant(told ->> 'period_end'), (told ->> 'cancel_at_period_end')::boolean,
+              billing.instant(told ->> 'ended_at'));
     if added or found or s.status <> told ->> 'status' then
         perform billing.note_change(tenant, subscription, case when added then 'created' when s.status <> told ->> 'status' then 'status'
-            when s.plan_key <> plan then 'plan' when s.period_end < to_timestamp((told ->> 'period_end')::bigint) then 'renewed'
+            when s.plan_key <> plan then 'plan' when s.period_end < billing.instant(told ->> 'period_end') then 'renewed'
             when not s.cancel_at_period_end and (told ->> 'cancel_at_period_end')::boolean then 'cancellation'
             else 'add_on' end, changed);
     end if;
@@ -151,7 +159,7 @@ create function billing.mirror_invoice(tenant uuid, told jsonb) returns void
 as $$
 declare
     invoice constant uuid := billing.provider_key(told ->> 'id');
-    closed constant timestamptz := to_timestamp((told ->> 'closed_at')::bigint);
+    closed constant timestamptz := billing.instant(told ->> 'closed_at');
     subscription uuid;
     line jsonb;
     item uuid;
@@ -166,11 +174,11 @@ begin
         where s.tenant_id = tenant and s.provider_id = told ->> 'subscription';
         insert into billing.invoices (tenant_id, id, subscription_id, number, reason, status, total_cents, issued_at, closed_at, attempts)
         select tenant, invoice, subscription, coalesce(max(v.number), 0) + 1, told ->> 'reason', told ->> 'status',
-               (told ->> 'amount_due')::bigint, to_timestamp((told ->> 'issued_at')::bigint), closed, (told ->> 'attempts')::integer
+               (told ->> 'amount_due')::bigint, billing.instant(told ->> 'issued_at'), closed, (told ->> 'attempts')::integer
         from billing.invoices v where v.tenant_id = tenant;
         for line in select * from jsonb_array_elements(told -> 'lines') loop
-            starts := to_timestamp((line ->> 'start')::bigint);
-            ends := to_timestamp((line ->> 'end')::bigint);
+            starts := billing.instant(line ->> 'start');
+            ends := billing.instant(line ->> 'end');
             cents := (line ->> 'amount')::bigint;
             item := billing.mirror_item(tenant, subscription, line ->> 'price', (line ->> 'quantity')::integer, starts);
             -- Of an item that was replaced before it was ever seen, the lines tell how long it was there.
@@ -206,13 +214,13 @@ as $$
 declare
     payment constant uuid := billing.provider_key(told ->> 'id');
     wanted constant text := told ->> 'status';
-    ended constant timestamptz := to_timestamp((told ->> 'ended_at')::bigint);
+    ended constant timestamptz := billing.instant(told ->> 'ended_at');
     refund jsonb;
 begin
     insert into billing.payments as p
         (tenant_id, id, invoice_id, amount_cents, refunded_cents, status, provider_id, created_at, succeeded_at)
     values (tenant, payment, billing.provider_key(told ->> 'invoice'), (told ->> 'amount')::bigint, (told ->> 'refunded')::bigint,
-        wanted, told ->> 'id', to_timestamp((told ->> 'created')::bigint), case wanted when 'succeeded' then ended end)
+        wanted, told ->> 'id', billing.instant(told ->> 'created'), case wanted when 'succeeded' then ended end)
     on conflict (tenant_id, id) do update
         set status = excluded.status, succeeded_at = excluded.succeeded_at, refunded_cents = excluded.refunded_cents, updated_at = now()
         where (p.status, p.refunded_cents) is distinct from (excluded.status, excluded.refunded_cents);
@@ -224,7 +232,7 @@ begin
         insert into billing.payment_attempts
             (tenant_id, id, payment_id, payment_method, status, failure_code, created_at, finished_at)
         values (tenant, billing.provider_key((told ->> 'id') || '/' || wanted), payment, told ->> 'method', wanted,
-            case wanted when 'failed' then told ->> 'failure' end, to_timestamp((told ->> 'created')::bigint),
+            case wanted when 'failed' then told ->> 'failure' end, billing.instant(told ->> 'created'),
             case when wanted <> 'pending' then ended end)
         on conflict (tenant_id, id) do nothing;
     end if;
@@ -232,8 +240,8 @@ begin
         insert into billing.refunds as r
             (tenant_id, id, payment_id, amount_cents, reason, status, provider_id, created_at, finished_at)
         values (tenant, billing.provider_key(refund ->> 'id'), payment, (refund ->> 'amount')::bigint,
-            coalesce(refund ->> 'reason', ''), refund ->> 'status', refund ->> 'id', to_timestamp((refund ->> 'created')::bigint),
-            case when refund ->> 'status' <> 'pending' then to_timestamp((refund ->> 'created')::bigint) end)
+            coalesce(refund ->> 'reason', ''), refund ->> 'status', refund ->> 'id', billing.instant(refund ->> 'created'),
+            case when refund ->> 'status' <> 'pending' then billing.instant(refund ->> 'created') end)
         on conflict (tenant_id, id) do update set status = excluded.status, finished_at = excluded.finished_at
             where r.status <> excluded.status;
     end loop;
@@ -248,7 +256,7 @@ create function billing.mirror_charge(tenant uuid, told jsonb) returns void
 as $$
 declare
     refund jsonb;
-    ended constant timestamptz := to_timestamp((told ->> 'ended_at')::bigint);
+    ended constant timestamptz := billing.instant(told ->> 'ended_at');
 begin
     if told ->> 'status' <> 'pending' then
         perform billing.finish_payment(tenant, (told ->> 'attempt')::uuid, told ->> 'status' = 'succeeded', told ->> 'id',
@@ -257,7 +265,7 @@ begin
     for refund in select * from jsonb_array_elements(told -> 'refunds') r
                   where r ->> 'refund' is not null and r ->> 'status' <> 'pending' loop
         perform billing.finish_refund(tenant, (refund ->> 'refund')::uuid, refund ->> 'status' = 'succeeded', refund ->> 'id',
-            to_timestamp((refund ->> 'created')::bigint));
+            billing.instant(refund ->> 'created'));
     end loop;
 end
 $$;
@@ -307,7 +315,7 @@ comment on function billing.mirror(text, jsonb, timestamptz, text[], timestamptz
     'lab_platform: takes over what the provider holds of a customer, asked for at a time (billing.claim_webhooks), and ends the events that led to it: applied, or stale when what was asked for later is here already.';
 
 revoke execute on all functions in schema billing from public;
-grant execute on function billing.provider_key(text), billing.states_between(text, text),
+grant execute on function billing.provider_key(text), billing.instant(text), billing.states_between(text, text),
     billing.mirror_item(uuid, uuid, text, integer, timestamptz), billing.mirror_subscription(uuid, jsonb),
     billing.mirror_invoice(uuid, jsonb), billing.mirror_payment(uuid, jsonb), billing.mirror_charge(uuid, jsonb),
     billing.mirror(text, jsonb, timestamptz, text[], timestamptz) to lab_platform;
