@@ -11,6 +11,7 @@ counted as (
         coalesce(max(times) filter (what = 'deliveries: sent'), 0) as deliveries,
         coalesce(max(times) filter (what = 'deliveries: duplicates'), 0) as duplicates,
         coalesce(max(times) filter (what = 'charges declined'), 0) as declined,
+        coalesce(max(times) filter (what = 'answers too late'), 0) as late,
         coalesce(max(times) filter (what = 'invoices'), 0) as invoices,
         coalesce(max(times) filter (what = 'previews'), 0) as previews,
         coalesce(max(times) filter (what = 'paid cents, here'), 0) as paid,
@@ -20,6 +21,9 @@ counted as (
             + abs(max(times) filter (what = 'events told') - max(times) filter (what = 'events processed'))
             + abs(max(times) filter (what = 'paid cents, provider') - max(times) filter (what = 'paid cents, here'))
             + abs(max(times) filter (what = 'refunded cents, provider') - max(times) filter (what = 'refunded cents, here'))
+            + abs(max(times) filter (what = 'customers made') - max(times) filter (what = 'customers asked for'))
+            + abs(max(times) filter (what = 'subscriptions made') - max(times) filter (what = 'subscriptions asked for'))
+            + abs(max(times) filter (what = 'refunds made') - max(times) filter (what = 'refunds asked for'))
             + abs(max(times) filter (what = 'open cents, provider') - max(times) filter (what = 'open cents, here'))
             as faults,
         max(seconds) as seconds
@@ -40,10 +44,10 @@ select
         invoices, paid / 100, previews
     ) as effect,
     format(
-        '{:,} events in {:,} deliveries, {:,} of them twice; {:,} charges declined; {:.0f} s with the changes themselves, one processor, {:,.0f} events/s.',
-        events, deliveries, duplicates, declined, seconds, events / seconds
+        '{:,} events in {:,} deliveries, {:,} of them twice; {:,} charges declined; {:,} answers too late; {:.0f} s with the changes themselves, one processor, {:,.0f} events/s.',
+        events, deliveries, duplicates, declined, late, seconds, events / seconds
     ) as evidence,
-    'Both ledgers are compared object by object through the official client; every event is in the inbox once and processed.'
+    'Both ledgers are compared object by object through the official client; every event is in the inbox once and processed; what was asked for once was made once.'
         as correctness,
     'Take an event for a hint: fetch the customer''s state after it came, with no transaction open, and copy it whole, newest question wins.'
         as advice,

@@ -17,6 +17,7 @@ CHECKS = {
     "converged": "Each subscription, invoice, payment and refund is here as at the provider.",
     "balanced": "Paid, refunded and open sums are the provider's to the cent, as are previews.",
     "handled_once": "Every event that the provider told is in the inbox once, and processed.",
+    "done_once": "What was asked for once was done once, though answers came too late.",
 }
 
 
@@ -69,6 +70,7 @@ def _checked(outcome: Outcome) -> Iterator[dg.AssetCheckResult]:
         outcome.converged(),
         outcome.unbalanced(),
         outcome.mishandled(),
+        outcome.doubled(),
     )
     for name, faults in zip(CHECKS, found, strict=True):
         yield judged(name, faults[:5], CHECKS[name], faults=len(faults))

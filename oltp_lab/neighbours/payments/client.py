@@ -5,7 +5,8 @@ invoices and payments, in the lab's words.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,8 +146,12 @@ class Provider:
         v1 = self.client.v1
         if at_period_end:
             v1.subscriptions.update(subscription, {"cancel_at_period_end": True}, _once(key))
-        else:
+            return
+        try:
             v1.subscriptions.cancel(subscription)
+        except stripe.InvalidRequestError:  # has no key: an answer may have been lost
+            if v1.subscriptions.retrieve(subscription).status != "canceled":
+                raise
 
     def refund(self, payment: str, cents: int, key: str) -> None:
         """Give some of a payment back."""
@@ -170,31 +175,52 @@ class Provider:
         ).total
 
     def tenant_of(self, customer: str) -> str | None:
-        """What the customer's metadata says."""
-        return _dict(self.client.v1.customers.retrieve(customer))["metadata"].get("tenant_id")
+        """What the customer's metadata says. Raises LabError for an answer of another shape."""
+        found = self.client.v1.customers.retrieve(customer)
+        with _understood():
+            if found["object"] != "customer":
+                raise LookupError("customer")
+            return _whole(found).get("metadata", {}).get("tenant_id")
 
-    def events(self) -> list[dict[str, Any]]:
-        """All that the provider still knows (30 days): what no webhook brought is found so."""
-        return [_dict(e) for e in self.client.v1.events.list({"limit": _PAGE}).auto_paging_iter()]
+    def customers(self, clock: str) -> list[str]:
+        """Whose time is a test clock's."""
+        asked: Any = {"test_clock": clock, "limit": _PAGE}
+        return [c.id for c in self.client.v1.customers.list(asked).auto_paging_iter()]
+
+    def events(self, clock: str | None = None) -> list[dict[str, Any]]:
+        """All that the provider still knows (30 days), or what concerns the customers of a clock.
+
+        What no webhook brought is found so.
+        """
+        found = self.client.v1.events.list({"limit": _PAGE}).auto_paging_iter()
+        told = [_whole(e) for e in found]
+        if clock is None:
+            return told
+        customers = set(self.customers(clock))
+        return [e for e in told if _customer(e["data"]["object"]) in customers]
 
     def state(self, customer: str) -> State:
-        """What the provider holds of a customer now, for ``billing.mirror``."""
+        """What the provider holds of a customer now, for ``billing.mirror``.
+
+        Raises LabError for an answer of another shape, stripe.StripeError without one.
+        """
         v1, asked = self.client.v1, {"customer": customer, "limit": _PAGE}
 
         def all_of(service: Any, **more: Any) -> list[dict[str, Any]]:
-            return [_dict(o) for o in service.list({**asked, **more}).auto_paging_iter()]
+            return [_whole(o) for o in service.list({**asked, **more}).auto_paging_iter()]
 
-        invoices = all_of(v1.invoices, expand=["data.payments"])
-        payments = all_of(v1.payment_intents, expand=["data.latest_charge.refunds"])
-        subscriptions = all_of(v1.subscriptions, status="all", expand=["data.customer"])
-        default = None
-        for s in subscriptions[:1]:
-            default = s["customer"]["invoice_settings"]["default_payment_method"]
-        keys = {price: key for key, price in self.prices.items()}
-        return state_of(subscriptions, invoices, payments, default, keys)
+        with _understood():
+            invoices = all_of(v1.invoices, expand=["data.payments"])
+            payments = all_of(v1.payment_intents, expand=["data.latest_charge.refunds"])
+            subscriptions = all_of(v1.subscriptions, status="all", expand=["data.customer"])
+            default = None
+            for s in subscriptions[:1]:
+                default = s["customer"]["invoice_settings"]["default_payment_method"]
+            keys = {price: key for key, price in self.prices.items()}
+            return state_of(subscriptions, invoices, payments, default, keys)
 
     def _items(self, subscription: str) -> list[dict[str, Any]]:
-        return _dict(self.client.v1.subscriptions.retrieve(subscription))["items"]["data"]
+        return _whole(self.client.v1.subscriptions.retrieve(subscription))["items"]["data"]
 
 
 _AT_ONCE = {"proration_behavior": "always_invoice", "payment_behavior": "error_if_incomplete"}
@@ -204,8 +230,27 @@ def _once(key: str) -> Any:
     return {"idempotency_key": key}
 
 
-def _dict(of: stripe.StripeObject) -> dict[str, Any]:
-    return of.to_dict()
+def _whole(of: stripe.StripeObject) -> dict[str, Any]:
+    """An object with all of each list in it, of which an answer holds the first ten."""
+    found = of.to_dict(recursive=False)
+    for name, value in found.items():
+        if isinstance(value, stripe.ListObject):
+            found[name] = {"data": [_whole(o) for o in value.auto_paging_iter()]}
+        elif isinstance(value, stripe.StripeObject):
+            found[name] = _whole(value)
+    return found
+
+
+def _customer(of: Mapping[str, Any]) -> str | None:
+    return of["id"] if of["object"] == "customer" else of.get("customer")
+
+
+@contextmanager
+def _understood() -> Iterator[None]:
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise LabError("the provider's answer is not of the shape its API describes") from error
 
 
 def state_of(

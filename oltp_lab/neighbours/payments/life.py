@@ -50,7 +50,6 @@ class Life:
 
     world: World
     number: int
-    clock: str
     tenant: str = field(default_factory=lambda: str(uuid.uuid4()))
     customer: str = ""
     subscription: str = ""
@@ -60,9 +59,15 @@ class Life:
         return f"{self.tenant}/{what}"
 
     def begin(self, price: str, card: str | None = CARD, trial_days: int = 0) -> None:
+        self.seen.update(("customers asked for", "subscriptions asked for"))
         provider = self.world.provider
         self.customer, self.subscription = provider.sign_up(
-            self.tenant, price, card, self.key("sign_up"), clock=self.clock, trial_days=trial_days
+            self.tenant,
+            price,
+            card,
+            self.key("sign_up"),
+            clock=self.world.clock,
+            trial_days=trial_days,
         )
 
     def upgrade(self, price: str, at: int) -> None:
@@ -86,6 +91,7 @@ class Life:
     def refund(self) -> None:
         (payment,) = self.world.provider.state(self.customer)["payments"][:1]
         key = self.key("refund")
+        self.seen["refunds asked for"] += 1
         self.world.provider.refund(payment["id"], payment["amount"] // 2, key)
 
     def card(self, card: str, day: int) -> None:
@@ -148,6 +154,7 @@ LIVES: dict[str, dict[int, Step]] = {
     },
 }
 SOLD = ("starter", "growth", "scale", "enterprise", "extra_users")
+_MADE = ("customers", "subscriptions", "refunds")
 DAYS = (0, 2, 7, 9, 12, 20, 30, 36, 60, 64)
 
 
@@ -189,6 +196,15 @@ class Outcome:
             told.append(f"{c['events kept'] - c['events processed']} events not processed")
         return told
 
+    def doubled(self) -> list[str]:
+        """What was made at the provider otherwise than once for each time it was asked for."""
+        c = self.counts
+        return [
+            f"{c[f'{what} made']} {what} made, {c[f'{what} asked for']} asked for"
+            for what in _MADE
+            if c[f"{what} made"] != c[f"{what} asked for"]
+        ]
+
     def rows(self) -> list[dict[str, Any]]:
         """As measurements have them: what, times, seconds of the run."""
         counted = {**self.counts, **{f"diverged by {k}": v for k, v in self.by_rule.items()}}
@@ -214,12 +230,12 @@ def live(world: World, tenants: int) -> Outcome:
     """Let so many tenants live, work the inbox off meanwhile, and compare."""
     began, provider = time.monotonic(), world.provider
     provider.sell([price for price in world.rows("catalog") if price["product_key"] in SOLD])
-    clock = provider.clock(START)
-    lives = [Life(world, n, clock) for n in range(tenants)]
+    world.clock = provider.clock(START)
+    lives = [Life(world, n) for n in range(tenants)]
     courses = list(LIVES.values())
     with ThreadPoolExecutor(_WORKERS) as pool:
         for day in DAYS:
-            provider.advance(clock, _at(day))
+            provider.advance(world.clock, _at(day))
             acting = [a for a in lives if day in courses[a.number % len(courses)]]
             if day == 0:
                 for a in lives:
@@ -233,30 +249,36 @@ def live(world: World, tenants: int) -> Outcome:
             if day + 2 in {9, 20}:  # what is previewed next must be here
                 world.settle()
     world.settle()
-    return _compared(world, lives, time.monotonic() - began)
+    return compare(world, lives, time.monotonic() - began)
 
 
-def _compared(world: World, lives: list[Life], seconds: float) -> Outcome:
+def compare(world: World, lives: list[Life], seconds: float) -> Outcome:
+    """The provider's books with the OLTP's, once both have settled."""
     counts: Counter[str] = Counter({"tenants": len(lives)})
+    for what in _MADE:
+        counts[f"{what} asked for"] = counts[f"{what} made"] = 0
+    counts["customers made"] = len(world.provider.customers(world.clock))
     differences: list[str] = []
     for a in lives:
         told = world.provider.state(a.customer)
         differences += world.differences(a.tenant, told)
-        counts += a.seen
+        counts.update(a.seen)
         paid = [p for p in told["payments"] if p["status"] == "succeeded"]
         counts["paid cents, provider"] += sum(p["amount"] for p in paid)
         counts["refunded cents, provider"] += sum(p["refunded"] for p in paid)
         counts["open cents, provider"] += sum(
             v["amount_due"] for v in told["invoices"] if v["status"] in ("open", "uncollectible")
         )
-        counts["subscriptions"] += len(told["subscriptions"])
+        counts["subscriptions made"] += len(told["subscriptions"])
+        counts["refunds made"] += sum(len(p["refunds"]) for p in told["payments"])
         counts[f"ended {told['subscriptions'][-1]['status']}"] += 1
     (ledger,), (inbox,) = world.rows("ledger"), world.rows("inbox")
     for what in ("paid", "refunded", "open"):
         counts[f"{what} cents, here"] = ledger[f"{what}_cents"]
-    counts |= Counter({"invoices": ledger["invoices"], "charges declined": ledger["declined"]})
-    delivered = world.delivered() or {"events": inbox["events"]}
-    counts |= Counter({f"deliveries: {k}": v for k, v in delivered.items()})
+    counts.update({"invoices": ledger["invoices"], "charges declined": ledger["declined"]})
+    delivered = world.delivered() or {"events": len(world.provider.events(world.clock))}
+    counts["answers too late"] = delivered.pop("late answers", 0)
+    counts.update({f"deliveries: {k}": v for k, v in delivered.items()})
     counts["events told"] = delivered["events"]
     counts["events kept"], counts["events processed"] = inbox["events"], inbox["processed"]
     counts["events stale"] = inbox["stale"]

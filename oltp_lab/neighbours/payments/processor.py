@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from oltp_lab import sql
+from oltp_lab.errors import LabError
 
 State = dict[str, Any]
 _ADVICE = "the provider did not answer as it should"
@@ -43,11 +44,11 @@ def process(
             continue
         try:
             if row["tenant"] is None and not _link(connection, row["customer"], tenant_of):
-                connection.execute(queries["fail"], {**row, "problem": "nobody's customer"})
+                connection.execute(queries["ignore"], row)  # somebody else's at the same account
                 continue
             told = fetch(row["customer"])
             connection.execute(queries["mirror"], {**row, "told": Jsonb(told)})
-        except (stripe.StripeError, psycopg.Error) as error:
+        except (stripe.StripeError, LabError, psycopg.Error) as error:
             if connection.broken:
                 raise  # whose claims lapse
             problem = str(error) if isinstance(error, psycopg.Error) else _ADVICE

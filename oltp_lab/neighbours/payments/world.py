@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -43,7 +44,7 @@ class World:
     """What payments need; ``connection`` is an autocommit session of lab_platform.
 
     ``deliveries`` is where the loopback provider tells of its webhooks; ``None``: it is Stripe,
-    which cannot reach us, and whose events are asked for.
+    which cannot reach us, and whose events are asked for: those of the customers of ``clock``.
     """
 
     database: Database
@@ -52,6 +53,7 @@ class World:
     deliveries: str | None = None
     webhooks: str | None = None
     secret: str = field(default="", repr=False)
+    clock: str = ""
 
     @cached_property
     def queries(self) -> dict[str, Any]:
@@ -75,15 +77,17 @@ class World:
         """What the loopback provider says of its deliveries."""
         return requests.get(self.deliveries, timeout=10).json() if self.deliveries else {}
 
-    def process(self) -> int:
-        """A batch of the inbox."""
-        return processor.process(self.connection, self.provider.state, self.provider.tenant_of)
+    def process(self, at: datetime | None = None) -> int:
+        """A batch of what is due in the inbox, now or at another time."""
+        fetch, tenant_of = self.provider.state, self.provider.tenant_of
+        return processor.process(self.connection, fetch, tenant_of, at=at)
 
     def settle(self) -> None:
         """Until every event has come and is worked off, or five minutes have passed."""
         deadline = time.monotonic() + _QUIET_S
         if not self.deliveries:
-            receiver.store(self.connection, [json.dumps(e) for e in self.provider.events()])
+            told = self.provider.events(self.clock)
+            receiver.store(self.connection, [json.dumps(e) for e in told])
         while time.monotonic() < deadline:
             if self.delivered().get("pending"):
                 time.sleep(0.05)

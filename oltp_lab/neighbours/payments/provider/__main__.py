@@ -25,7 +25,9 @@ def main() -> None:
     api = Api(current.stripe_api_key or "", Books(tell=deliveries.tell), deliveries, faults, choice)
 
     async def left(_: Request) -> JSONResponse:
-        return JSONResponse({"pending": deliveries.pending, **deliveries.counts})
+        return JSONResponse(
+            {"pending": deliveries.pending, "late answers": api.late, **deliveries.counts}
+        )
 
     methods = ["GET", "POST", "DELETE"]
     app = Starlette(

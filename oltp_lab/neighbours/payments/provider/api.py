@@ -50,6 +50,7 @@ class Api:
     faults: Faults
     choice: random.Random
     kept: dict[str, tuple[str, float, int, Object]] = field(default_factory=dict)
+    late: int = 0
 
     async def answer(self, request: Request) -> JSONResponse:
         """Any request of the API."""
@@ -58,8 +59,9 @@ class Api:
         status, answered, replayed = self.ask(
             request.method, request.url.path, form, request.headers
         )
-        late = request.method == "POST" and not replayed
+        late = request.method != "GET" and not replayed
         if late and self.choice.random() < self.faults.late_answers:
+            self.late += 1
             await asyncio.sleep(self.faults.late_answer_s)
         return JSONResponse(answered, status, {"Idempotent-Replayed": "true"} if replayed else None)
 
@@ -88,7 +90,7 @@ class Api:
             for verb, pattern, act in self._routes:
                 if verb == method and (found := re.fullmatch(pattern, path)):
                     made = act(*found.groups(), decode(form))
-                    return 200, shown(made)
+                    return 200, {**made, "url": path} if made["object"] == "list" else shown(made)
         except Refusal as refusal:
             return refusal.status, {"error": refusal.error}
         except KeyError as missing:
@@ -115,7 +117,7 @@ class Api:
             ("POST", f"/v1/subscription_schedules{one}", books.plan),
             ("POST", "/v1/invoices/create_preview", books.preview),
             ("POST", f"/v1/invoices{one}/pay", books.pay_invoice),
-            ("GET", f"/v1/invoices{one}/lines", self._lines),
+            ("GET", f"/v1/(invoice|subscription|charge)s{one}/(lines|items|refunds)", self._part),
             ("POST", "/v1/payment_intents", books.charge),
             ("POST", "/v1/refunds", books.refund),
             ("POST", "/v1/test_helpers/test_clocks", books.create_clock),
@@ -123,7 +125,7 @@ class Api:
             ("GET", f"/v1/test_helpers/test_clocks{one}",
              lambda key, _: books.get("test_helpers.test_clock", key)),
             ("POST", "/v1/webhook_endpoints", self._endpoint),
-            ("GET", "/v1/(prices|subscriptions|invoices|payment_intents)", self._list),
+            ("GET", "/v1/(customers|prices|subscriptions|invoices|payment_intents)", self._list),
             ("GET", "/v1/events", lambda given: self._page(books.events[::-1], given)),
         ]  # fmt: skip
 
@@ -136,12 +138,14 @@ class Api:
         found = self.books.all(kind.removesuffix("s"), given.get("customer"))
         if "data.customer" in given.get("expand", []):
             found = [o | {"customer": self.books.get("customer", o["customer"])} for o in found]
+        if "test_clock" in given:
+            found = [o for o in found if o["test_clock"] == given["test_clock"]]
         if "lookup_keys" in given:
             found = [o for o in found if o["lookup_key"] in given["lookup_keys"]]
         return self._page(found, given)
 
-    def _lines(self, key: str, given: Object) -> Object:
-        return self._page(self.books.get("invoice", key)["lines"]["data"], given)
+    def _part(self, kind: str, key: str, name: str, given: Object) -> Object:
+        return self._page(self.books.get(kind, key)[name]["data"], given)
 
     def _page(self, found: list[Object], given: Object) -> Object:
         """Up to ``limit`` after ``starting_after``."""
@@ -149,4 +153,4 @@ class Api:
         begins = next((i + 1 for i, o in enumerate(found) if o["id"] == after), 0)
         page = [shown(o) for o in found[begins : begins + limit]]
         more = len(found) > begins + limit
-        return {"object": "list", "data": page, "has_more": more, "url": "/v1"}
+        return {"object": "list", "data": page, "has_more": more}

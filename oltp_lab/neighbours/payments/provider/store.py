@@ -89,17 +89,20 @@ class Store:
 
 def shown(of: Object) -> Object:
     """As it is answered: long lists begin only."""
-    return {k: _begin(v) for k, v in of.items() if not k.startswith("_")}
+    return {k: _shown_in(of, k, v) for k, v in of.items() if not k.startswith("_")}
 
 
-def _begin(value: Any) -> Any:
-    if isinstance(value, dict) and value.get("object") == "list":
-        return {
-            **value,
-            "data": value["data"][:EMBEDDED],
-            "has_more": len(value["data"]) > EMBEDDED,
-        }
-    return value
+def _shown_in(of: Object, name: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if value.get("object") != "list":
+        return shown(value)
+    return {
+        **value,
+        "data": [shown(o) for o in value["data"][:EMBEDDED]],
+        "has_more": len(value["data"]) > EMBEDDED,
+        "url": f"/v1/{of['object']}s/{of['id']}/{name}" if "id" in of else "/v1",
+    }
 
 
 def listed(data: list[Object]) -> Object:

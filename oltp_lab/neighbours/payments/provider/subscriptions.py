@@ -42,8 +42,7 @@ class Subscriptions(Invoices):
 
     def update_subscription(self, key: str, given: Object) -> Object:
         made = self.get("subscription", key)
-        if made["status"] in ENDED:
-            raise Refusal(404, "invalid_request_error", f"No such subscription: '{key}'")
+        self._not_ended(made)
         if "cancel_at_period_end" in given:
             made["cancel_at_period_end"] = given["cancel_at_period_end"] == "true"
             asked = self.now(made["customer"]) if made["cancel_at_period_end"] else None
@@ -58,6 +57,7 @@ class Subscriptions(Invoices):
 
     def cancel_subscription(self, key: str, _: Object) -> Object:
         made = self.get("subscription", key)
+        self._not_ended(made)
         self._end(made, "canceled")
         return made
 
@@ -92,6 +92,11 @@ class Subscriptions(Invoices):
             "object": "invoice", "customer": made["customer"], "total": total,
             "amount_due": settled(total, balance)[0], "lines": listed(lines),
         }  # fmt: skip
+
+    def _not_ended(self, made: Object) -> None:
+        if made["status"] in ENDED:
+            message = f"No such subscription: '{made['id']}'"
+            raise Refusal(404, "invalid_request_error", message, code="resource_missing")
 
     def _end(self, made: Object, status: str) -> None:
         now = self.now(made["customer"])
