@@ -56,10 +56,12 @@ class Ledger:
             elif key := outcome.made.get("key"):
                 self.kept[key] = Order(order.act, order.tenant, outcome.made["template"])
 
-    def doom(self, tenant: str) -> None:
-        """From now on nobody counts on anything of this tenant."""
+    def doom(self, tenant: str) -> bool:
+        """From now on nobody counts on anything of this tenant; whether somebody still did."""
         with self._guard:
+            first = tenant not in self.doomed
             self.doomed.add(tenant)
+        return first
 
     def judge(self, faults: list[Fault], held: set[str], left_of_purged: int) -> None:
         """Compare with what the OLTP ``held`` in the end."""

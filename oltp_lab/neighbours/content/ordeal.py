@@ -301,10 +301,9 @@ class _Writer:
                 else:
                     ordeal.damage(rng.choice(DAMAGE), tenant, template)
             return
-        if act == "purge":
+        if act == "purge" and ordeal.ledger.doom(tenant):  # one of those who purge it
             (new,) = add_tenants(ordeal.tiers, 1)
             ordeal.tenants[ordeal.tenants.index(tenant)] = str(new)
-            ordeal.ledger.doom(tenant)
         outcome = ordeal.do(self._actor, act, tenant, template=template, **self._death(act))
         if act == "delete":
             del self._templates[template]
