@@ -1,6 +1,7 @@
 """Domains are verified over real DNS; what the verifier gets wrong is noticed."""
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -116,16 +117,43 @@ def test_a_wrong_verdict_is_noticed(made: World, server: Server, seeded: Databas
     assert made.rows("wrong_schedule", since=AT, retried=AT + DAY, last=AT)
 
 
-def test_a_dead_server_unverifies_nobody(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_cannot_prove_a_name_does_not_get_it(
+    made: World, server: Server, seeded: Database
+) -> None:
+    """A judge that believes anything gives names away, and that is noticed."""
+    (before,) = made.rows("outcomes", since=AT)
+    assert before["claimants"] > 3
+    with seeded.connect() as administrator:
+        administrator.execute(
+            "create or replace function infrastructure.judge_dns_record(kind text, expected text,"
+            " observed text[], lookups integer default null, authorized boolean default null)"
+            " returns text language sql immutable parallel safe as $$ select 'ok' $$"
+        )
+    made.session.execute(  # the owners are late
+        "update infrastructure.domains d set next_check_at = 'infinity'"
+        " from claimants c where d.tenant_id = c.owner_tenant_id and d.id = c.owner_domain_id"
+    )
+    run.verified(seeded, server.port, AT)
+    (after,) = made.rows("outcomes", since=AT)
+    assert (before["stolen"], after["stolen"] > 0) == (0, True)
+    assert any(row["role"] and row["status"] == "verified" for row in made.rows("wrong_domains"))
+
+
+def test_a_server_that_dies_unverifies_nobody_and_may_come_back(
+    settings: Settings, seeded: Database, made: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(verify, "CONCURRENCY", 5)
     before = _statuses(seeded)
-    with (
-        seeded.connect("lab_platform", autocommit=True) as claims,
-        seeded.connect("lab_platform", autocommit=True) as notes,
-        pytest.raises(LabError, match="answers nothing"),
-    ):
-        nobody = Resolver(9, timeout=0.05, lifetime=0.1)  # discard
-        asyncio.run(_watched(claims, notes, nobody, seeded))
+    with world.served(settings, made.zone(1)) as running:
+        running.process.kill()
+        running.process.wait()
+        with (
+            seeded.connect("lab_platform", autocommit=True) as claims,
+            seeded.connect("lab_platform", autocommit=True) as notes,
+            pytest.raises(LabError, match="answers nothing"),
+        ):
+            nobody = Resolver(running.port, timeout=0.05, lifetime=0.1)
+            asyncio.run(_watched(claims, notes, nobody, seeded))
     assert _statuses(seeded) == before
     with seeded.connect() as administrator:
         failed = administrator.execute(
@@ -137,6 +165,50 @@ def test_a_dead_server_unverifies_nobody(seeded: Database, monkeypatch: pytest.M
         ).fetchone()
     assert failed and failed[0] > 0
     assert AT + timedelta(minutes=5) <= failed[1] <= failed[2] <= AT + timedelta(minutes=15)
+    later = AT + timedelta(minutes=16)
+    with world.served(settings, made.zone(1)) as back:
+        tally = run.verified(seeded, back.port, later)
+    assert tally.domains == sum(status != "decommissioned" for _, status in before)
+    assert not made.rows("wrong_verdicts", phase=1, since=later, until=later + DAY)
+    assert not made.rows("unverified_without_proof", since=AT)
+
+
+POLICIES = [
+    # Asked for, published there, published where, judged.
+    ("mail.one.example", None, ("one.example", "v=DMARC1; p=none; sp=reject"), "ok"),
+    ("mail.two.example", None, ("two.example", "v=DMARC1; p=none; sp=all"), "invalid"),
+    ("mail.three.example", "v=DMARC1; p=wrong", ("three.example", "v=DMARC1; p=none"), "invalid"),
+    ("a.b.acme.co.uk", None, ("acme.co.uk", "v=DMARC1; p=reject"), "ok"),
+    ("a.b.beta.co.uk", None, ("b.beta.co.uk", "v=DMARC1; p=reject"), "missing"),
+    ("gamma.co.uk", None, ("co.uk", "v=DMARC1; p=reject"), "missing"),
+]
+
+
+def test_a_policy_may_be_the_organizations(settings: Settings, database: Database) -> None:
+    zone = [(f"_dmarc.{at}", "TXT", text) for _, _, (at, text), _ in POLICIES]
+    zone += [(f"_dmarc.{host}", "TXT", own) for host, own, _, _ in POLICIES if own]
+    name, expected = uuid.uuid4(), "v=DMARC1; p=none; rua=mailto:dmarc@mailer.example"
+
+    async def look_up(port: int) -> list[dict[str, Any]]:
+        asked = Resolver(port)
+        try:
+            return [
+                await verify.look_up(
+                    verify.Record(name, name, "dmarc", "TXT", f"_dmarc.{host}", expected), asked
+                )
+                for host, *_ in POLICIES
+            ]
+        finally:
+            await asked.close()
+
+    with world.served(settings, zone) as running:
+        answers = asyncio.run(look_up(running.port))
+    with database.connect() as session:
+        judge = "select infrastructure.judge_dns_record('dmarc', %s, %s)"
+        judged = [
+            session.execute(judge, [expected, answer["values"]]).fetchone() for answer in answers
+        ]
+    assert judged == [(status,) for *_, status in POLICIES]
 
 
 async def _watched(

@@ -24,7 +24,8 @@ SLOW_S = 0.1
 _UDP_SIZE = 512
 _TTL = 60
 _RCODES = {"servfail": 2, "refused": 5}
-_MISBEHAVIOURS = {"slow", "silent", "lost once", "truncated", "rubbish", *_RCODES}
+_FORGED = {"forged", "forged first"}
+_MISBEHAVIOURS = {"slow", "silent", "lost once", "truncated", "rubbish", *_FORGED, *_RCODES}
 _RDATA = {"A": dnslib.A, "AAAA": dnslib.AAAA, "CNAME": dnslib.CNAME}
 _AUTHORITATIVE, _TRUNCATED = 0x8400, 0x0200
 _NOTHING = b"\0\0"
@@ -132,6 +133,10 @@ class Server(asyncio.DatagramProtocol):
         if behaviour == "rubbish":
             send(data[:2] + b"\xff" * 23)
             return
+        if behaviour in _FORGED:
+            _forge(data, question, send)
+            if behaviour == "forged":
+                return
         records, rcode = self.zones.answer(key)
         if behaviour in _RCODES:
             records, rcode = _NOTHING, _RCODES[behaviour]
@@ -159,6 +164,17 @@ def _reply(data: bytes, question: bytes, records: bytes, flags: int) -> bytes:
     recursion_desired = int.from_bytes(data[2:4], "big") & 0x0100
     head = struct.pack("!HH", _AUTHORITATIVE | recursion_desired | flags, 1)
     return data[:2] + head + records[:2] + b"\0\0\0\0" + question + records[2:]
+
+
+def _forge(data: bytes, question: bytes, send: Callable[[bytes], object]) -> None:
+    """What somebody who cannot see the question would answer: with an id or a question of his own.
+
+    It says that the name does not exist.
+    """
+    other_id = bytes([data[0] ^ 255]) + data[1:]
+    send(_reply(other_id, question, _NOTHING, 3))
+    other = question[:1] + bytes([question[1] ^ 1]) + question[2:]
+    send(_reply(data, other, _NOTHING, 3))
 
 
 async def serve(path: Path) -> None:

@@ -1,7 +1,6 @@
 """RFC 7208: does an SPF record authorize an address, and what does it cost a receiver to find out?
 
-The whole record is walked, also behind what matches: a receiver that looks for another address
-walks as far.
+A record is read whole before anything is asked (4.6); the first mechanism that matches decides.
 """
 
 import ipaddress
@@ -16,13 +15,21 @@ Ask = Callable[[str, str], Awaitable[list[str]]]
 """The values of a name and type; raises ``UnansweredError`` where nobody can tell."""
 
 _RESULTS = {"+": "pass", "-": "fail", "~": "softfail", "?": "neutral"}
-_TERM = re.compile(
-    r"(?P<qualifier>[+?~-]?)(?P<name>all|include|a|mx|ptr|ip4|ip6|exists)"
-    r"(?::(?P<domain>[^/\s]+(?:/\d+)?|))?(?P<cidr>(?:/\d+)?(?://\d+)?)",
-    re.IGNORECASE,
-)
+_TERM = re.compile(r"(?P<qualifier>[+?~-]?)(?P<name>[a-z0-9]+)(?P<rest>[:/]\S*)?", re.IGNORECASE)
+_DOMAIN, _CIDR = r":(?P<domain>[^/\s]+)", r"(?:/(?P<v4>\d+))?(?://(?P<v6>\d+))?"
+_MECHANISMS = {
+    "all": "",
+    "include": _DOMAIN,
+    "exists": _DOMAIN,
+    "ptr": f"(?:{_DOMAIN})?",
+    "a": f"(?:{_DOMAIN})?{_CIDR}",
+    "mx": f"(?:{_DOMAIN})?{_CIDR}",
+    "ip4": r":(?P<network>[0-9.]+(?:/\d+)?)",
+    "ip6": r":(?P<network>[0-9a-f.:]+(?:/\d+)?)",
+}
+"""How each goes on behind its name (RFC 7208, 5)."""
+_BITS = {4: 32, 6: 128}
 _MODIFIER = re.compile(r"(?P<name>[a-z][a-z0-9._-]*)=(?P<value>\S*)", re.IGNORECASE)
-_CIDR = re.compile(r"(?P<domain>.*?)(?:/(?P<v4>\d+))?(?://(?P<v6>\d+))?")
 _MACRO = re.compile(r"%(?:\{([slodiphcrtv])(\d*)(r?)([.+,/_=-]*)\}|([%_-])|)", re.IGNORECASE)
 _ESCAPES = {"%": "%", "_": " ", "-": "%20"}
 
@@ -63,6 +70,17 @@ def is_spf(text: str) -> bool:
     return re.match(r"v=spf1(\s|$)", text, re.IGNORECASE) is not None
 
 
+@dataclass(frozen=True)
+class _Mechanism:
+    """A term that may match; ``domain`` is expanded, ``prefixes`` are by version of address."""
+
+    name: str
+    result: str
+    domain: str
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
+    prefixes: dict[int, int]
+
+
 class _Walk:
     def __init__(self, ask: Ask, address: str, sender: str) -> None:
         self.ask, self.sender = ask, sender
@@ -76,61 +94,92 @@ class _Walk:
         if domain.lower() in above:
             raise PermError(f"{domain} includes itself")
         above = (*above, domain.lower())
-        result, through, redirect = None, above[-1:], None
-        for term in record.split()[1:]:
-            if modifier := _MODIFIER.fullmatch(term):
-                if modifier["name"].lower() == "redirect":
-                    if redirect is not None:
-                        raise PermError(f"two redirects at {domain}")
-                    redirect = modifier["value"]
-                continue
-            found = _TERM.fullmatch(term)
-            if not found:
-                raise PermError(f"{term} is no term")
-            if found["name"].lower() == "all":
-                result = result or _RESULTS[found["qualifier"] or "+"]
-                return result, through
-            matched = await self._matches(term.lstrip("+-~?"), domain, above)
-            if matched and result is None:
-                result, through = _RESULTS[found["qualifier"] or "+"], (above[-1], *matched[1])
+        mechanisms, redirect = self._read(record, domain)
+        for mechanism in mechanisms:
+            through = await self._matches(mechanism, above)
+            if through is not None:
+                return mechanism.result, (above[-1], *through)
         if redirect is None:
-            return result or "neutral", through
+            return "neutral", above[-1:]
         self._count()
-        target = self._expand(redirect, domain)
-        outcome, chain = await self._other(target, above, "redirect")
-        return (result, through) if result else (outcome, (above[-1], *chain))
+        result, through = await self._other(redirect, above, "redirect")
+        return result, (above[-1], *through)
+
+    def _read(self, record: str, domain: str) -> tuple[list[_Mechanism], str | None]:
+        """The mechanisms of a record in order, and where it is redirected to."""
+        mechanisms, modifiers = [], {}
+        for term in record.split()[1:]:
+            if found := _MODIFIER.fullmatch(term):
+                name = found["name"].lower()
+                if name in modifiers and name in {"redirect", "exp"}:
+                    raise PermError(f"two of {name} at {domain}")
+                modifiers[name] = found["value"]
+            else:
+                mechanisms.append(self._mechanism(term, domain))
+        redirect = modifiers.get("redirect")
+        if redirect == "":
+            raise PermError(f"redirect of {domain} names no domain")
+        return mechanisms, redirect and self._expand(redirect, domain)
+
+    def _mechanism(self, term: str, domain: str) -> _Mechanism:
+        """Raises PermError where the term is none."""
+        found = _TERM.fullmatch(term)
+        name = found["name"].lower() if found else ""
+        rest = (
+            found
+            and name in _MECHANISMS
+            and re.fullmatch(_MECHANISMS[name], found["rest"] or "", re.IGNORECASE)
+        )
+        if not found or not rest:
+            raise PermError(f"{term} is no term")
+        given, network = rest.groupdict(), None
+        if given.get("network"):
+            try:
+                network = ipaddress.ip_network(given["network"], strict=False)
+            except ValueError:
+                raise PermError(f"{term} is no network") from None
+            if network.version != int(name[-1]):
+                raise PermError(f"{term} is no network")
+        prefixes = {v: int(given.get(f"v{v}") or bits) for v, bits in _BITS.items()}
+        if any(prefixes[version] > bits for version, bits in _BITS.items()):
+            raise PermError(f"{term} has a prefix that is too long")
+        target = self._expand(given["domain"], domain) if given.get("domain") else domain
+        return _Mechanism(name, _RESULTS[found["qualifier"] or "+"], target, network, prefixes)
 
     async def _matches(
-        self, term: str, domain: str, above: tuple[str, ...]
-    ) -> tuple[bool, tuple[str, ...]] | None:
-        name, _, rest = term.partition(":")
-        name, slash, bare = name.partition("/")
-        name = name.lower()
-        if name in {"ip4", "ip6"}:
-            return (True, ()) if self._within(rest, name) else None
+        self, mechanism: _Mechanism, above: tuple[str, ...]
+    ) -> tuple[str, ...] | None:
+        """The domains through which it does; None when it does not."""
+        if mechanism.name != "include":
+            return () if await self._found(mechanism) else None
         self._count()
-        parts = _CIDR.fullmatch(rest or slash + bare)
-        assert parts
-        given = parts["domain"]
-        if not given and name in {"include", "exists"}:
-            raise PermError(f"{term} names no domain")
-        target = self._expand(given, domain) if given else domain
-        if name == "include":
-            result, chain = await self._other(target, above, "include")
-            return (True, chain) if result == "pass" else None
+        result, through = await self._other(mechanism.domain, above, "include")
+        return through if result == "pass" else None
+
+    async def _found(self, mechanism: _Mechanism) -> bool:
+        name, target = mechanism.name, mechanism.domain
+        if name == "all":
+            return True
+        if mechanism.network:
+            return self.address in mechanism.network
+        self._count()
         if name == "ptr":  # RFC 7208: do not use
-            return None
+            return False
         if name == "exists":
-            return (True, ()) if await self._asked(target, "A") else None
+            return bool(await self._asked(target, "A"))
         hosts = [target]
         if name == "mx":
             hosts = [value.split()[-1].rstrip(".") for value in await self._asked(target, "MX")]
             if len(hosts) > MOST_HOSTS:
                 raise PermError(f"{target} has more than {MOST_HOSTS} mail servers")
-        kind, prefix = ("A", parts["v4"]) if self.address.version == 4 else ("AAAA", parts["v6"])
+        kind = "A" if self.address.version == 4 else "AAAA"
         asked = self._asked if name == "a" else self.ask
-        addresses = [value for host in hosts for value in await asked(host, kind)]
-        return (True, ()) if any(self._near(each, prefix) for each in addresses) else None
+        prefix = mechanism.prefixes[self.address.version]
+        for host in hosts:
+            for found in await asked(host, kind):
+                if self.address in ipaddress.ip_network(f"{found}/{prefix}", strict=False):
+                    return True
+        return False
 
     async def _other(
         self, target: str, above: tuple[str, ...], why: str
@@ -152,22 +201,6 @@ class _Walk:
         self.lookups += 1
         if self.lookups > MOST_LOOKUPS:
             raise PermError(f"more than {MOST_LOOKUPS} look-ups")
-
-    def _within(self, network: str, kind: str) -> bool:
-        try:
-            found = ipaddress.ip_network(network, strict=False)
-        except ValueError:
-            raise PermError(f"{kind}:{network} is no network") from None
-        if found.version != int(kind[-1]):
-            raise PermError(f"{kind}:{network} is no network")
-        return self.address.version == found.version and self.address in found
-
-    def _near(self, address: str, prefix: str | None) -> bool:
-        network = f"{address}/{prefix}" if prefix else address
-        try:
-            return self.address in ipaddress.ip_network(network, strict=False)
-        except ValueError:
-            raise PermError(f"/{prefix} is no prefix") from None
 
     def _expand(self, text: str, domain: str) -> str:
         return expand(text, domain, str(self.address), self.sender)

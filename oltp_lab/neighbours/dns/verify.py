@@ -4,16 +4,19 @@ Claiming and noting are transactions of their own, batch by batch; while DNS is 
 """
 
 import asyncio
+import re
 import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.types.json import Jsonb
+from publicsuffixlist import PublicSuffixList
 
 from oltp_lab import sql
 from oltp_lab.errors import LabError
@@ -67,9 +70,29 @@ async def look_up(record: Record, asked: Resolver) -> dict[str, Any]:
         answer["values"] = values = await asked.ask(record.host, record.type)
         if record.kind == "spf":
             answer |= await _evaluated(record, values, asked)
+        elif record.kind == "dmarc" and not any(map(_is_dmarc, values)):
+            answer["values"] = await _of_organization(record, asked) or values
     except UnansweredError as error:
         answer |= {"values": [], "error": str(error)}
     return answer
+
+
+def _is_dmarc(text: str) -> bool:
+    return re.match(r"\s*[vV]\s*=\s*DMARC1\s*(;|$)", text) is not None
+
+
+async def _of_organization(record: Record, asked: Resolver) -> list[str]:
+    """The DMARC records of the organizational domain, where that is another (RFC 7489, 6.6.3)."""
+    domain = record.host.removeprefix("_dmarc.")
+    organization = _suffixes().privatesuffix(domain) or domain
+    if organization == domain:
+        return []
+    return [v for v in await asked.ask_shared(f"_dmarc.{organization}", "TXT") if _is_dmarc(v)]
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
 
 
 async def _evaluated(record: Record, values: Sequence[str], asked: Resolver) -> dict[str, Any]:

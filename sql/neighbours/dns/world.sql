@@ -17,28 +17,33 @@ select row_number() over () as n, * from (values
     ('*', 'refused', 1, 'failed', '{host} {type} !refused'),
     ('*', 'silent', 1, 'failed', '{host} {type} !silent'),
     ('*', 'rubbish', 1, 'failed', '{host} {type} !rubbish'),
+    ('*', 'after forged ones', 2, 'ok', E'{host} {type} {expected}\n{host} {type} !forged first'),
+    ('*', 'forged ones only', 1, 'failed', E'{host} {type} {expected}\n{host} {type} !forged'),
 
     ('spf', 'beside other texts', 6, 'ok', E'{host} TXT {expected}\n{host} TXT some-site-verification=1\n{host} TXT v=spf10 -all'),
     ('spf', 'redirected', 3, 'ok', E'{host} TXT v=spf1 redirect=_spf.{host}\n_spf.{host} TXT v=spf1 include:spf.mailer.example -all'),
     ('spf', 'by way of another', 3, 'ok', E'{host} TXT v=spf1 include:_a.{host} ~all\n_a.{host} TXT {expected}'),
-    ('spf', 'ten look-ups', 3, 'ok', E'{host} TXT v=spf1 include:spf.mailer.example a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} -all\nh.{host} A 192.0.2.1'),
-    ('spf', 'eleven look-ups', 3, 'invalid', E'{host} TXT v=spf1 include:spf.mailer.example a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} -all\nh.{host} A 192.0.2.1'),
+    ('spf', 'ten look-ups', 3, 'ok', E'{host} TXT v=spf1 a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} include:spf.mailer.example -all\nh.{host} A 192.0.2.1'),
+    ('spf', 'eleven look-ups', 3, 'invalid', E'{host} TXT v=spf1 a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} include:spf.mailer.example -all\nh.{host} A 192.0.2.1'),
     ('spf', 'eleven look-ups, most of them another''s', 3, 'invalid', E'{host} TXT v=spf1 include:_a.{host} include:spf.mailer.example -all\n_a.{host} TXT v=spf1 a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} -all\nh.{host} A 192.0.2.1'),
+    ('spf', 'eleven look-ups, ours the first', 2, 'ok', E'{host} TXT v=spf1 include:spf.mailer.example a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} a:h.{host} -all\nh.{host} A 192.0.2.1'),
+    ('spf', 'oversized', 2, 'ok', '{host} TXT v=spf1' || repeat(' ip4:192.0.2.0/24', 40) || ' include:spf.mailer.example -all'),
     ('spf', 'two void look-ups', 2, 'ok', '{host} TXT v=spf1 a:v1.{host} a:v2.{host} include:spf.mailer.example ~all'),
-    ('spf', 'three void look-ups', 3, 'invalid', '{host} TXT v=spf1 include:spf.mailer.example a:v1.{host} a:v2.{host} exists:v3.{host} ~all'),
-    ('spf', 'includes itself', 3, 'invalid', '{host} TXT v=spf1 include:spf.mailer.example include:{host} ~all'),
-    ('spf', 'two that include each other', 3, 'invalid', E'{host} TXT v=spf1 include:spf.mailer.example include:_a.{host} ~all\n_a.{host} TXT v=spf1 include:_b.{host} -all\n_b.{host} TXT v=spf1 include:_a.{host} -all'),
-    ('spf', 'include of nothing', 2, 'invalid', '{host} TXT v=spf1 include:spf.mailer.example include:nowhere.{host} ~all'),
-    ('spf', 'include without answer', 2, 'failed', E'{host} TXT v=spf1 include:spf.mailer.example include:_a.{host} ~all\n_a.{host} TXT !servfail'),
+    ('spf', 'three void look-ups', 3, 'invalid', '{host} TXT v=spf1 a:v1.{host} a:v2.{host} exists:v3.{host} include:spf.mailer.example ~all'),
+    ('spf', 'includes itself', 3, 'invalid', '{host} TXT v=spf1 include:{host} include:spf.mailer.example ~all'),
+    ('spf', 'two that include each other', 3, 'invalid', E'{host} TXT v=spf1 include:_a.{host} include:spf.mailer.example ~all\n_a.{host} TXT v=spf1 include:_b.{host} -all\n_b.{host} TXT v=spf1 include:_a.{host} -all'),
+    ('spf', 'include of nothing', 2, 'invalid', '{host} TXT v=spf1 include:nowhere.{host} include:spf.mailer.example ~all'),
+    ('spf', 'include without answer', 2, 'failed', E'{host} TXT v=spf1 include:_a.{host} include:spf.mailer.example ~all\n_a.{host} TXT !servfail'),
     ('spf', 'two records', 3, 'invalid', E'{host} TXT {expected}\n{host} TXT v=spf1 -all'),
     ('spf', 'another sender''s', 3, 'invalid', '{host} TXT v=spf1 include:spf.other.example ~all'),
     ('spf', 'after all', 2, 'invalid', '{host} TXT v=spf1 -all include:spf.mailer.example'),
     ('spf', 'everybody', 2, 'invalid', '{host} TXT v=spf1 +all'),
-    ('spf', 'no such mechanism', 2, 'invalid', '{host} TXT v=spf1 includes:spf.mailer.example include:spf.mailer.example ~all'),
+    ('spf', 'no such mechanism', 2, 'invalid', '{host} TXT v=spf1 include:spf.mailer.example includes:spf.mailer.example ~all'),
 
     ('dkim', 'in two strings', 10, 'ok', '{host} TXT {front}|{back}'),
     ('dkim', 'tags in another order', 5, 'ok', '{host} TXT v=DKIM1;t=s; p = {key} ;n=ours;k=rsa'),
     ('dkim', 'delegated', 5, 'ok', E'{host} CNAME key-{host}\nkey-{host} TXT {expected}'),
+    ('dkim', 'aliases in a circle', 2, 'failed', E'{host} CNAME key-{host}\nkey-{host} CNAME {host}'),
     ('dkim', 'two records', 4, 'invalid', E'{host} TXT {expected}\n{host} TXT v=DKIM1; k=rsa; p=MIGfother'),
     ('dkim', 'another key', 4, 'invalid', '{host} TXT v=DKIM1; k=rsa; p=MIGfother'),
     ('dkim', 'another tenant''s', 4, 'invalid', '{host} CNAME {elsewhere}'),
@@ -56,6 +61,7 @@ select row_number() over () as n, * from (values
 
     ('CNAME', 'in other letters', 5, 'ok', '{host} CNAME Bounce.Mailer.example'),
     ('CNAME', 'elsewhere', 5, 'invalid', '{host} CNAME elsewhere.other.example'),
+    ('CNAME', 'in a circle', 2, 'invalid', E'{host} CNAME loop.{host}\nloop.{host} CNAME {host}'),
     ('CNAME', 'another tenant''s', 4, 'invalid', '{host} CNAME {elsewhere}'),
     ('CNAME', 'an address', 4, 'missing', '{host} A 192.0.2.1')
 ) as told (applies_to, "case", weight, intended, zone)
@@ -75,8 +81,8 @@ with kinds as (
     from kinds
     window by_kind as (partition by kind order by n)
 ), domains as (
-    select d.*, row_number() over (order by d.status <> 'verified', hashtextextended(d.id::text, %(seed)s)) as place,
-           count(*) over () as domains
+    select d.*, row_number() over (partition by d.status = 'verified' order by hashtextextended(d.id::text, %(seed)s)) as place,
+           count(*) over (partition by d.status = 'verified') as domains
     from infrastructure.domains as d
     where d.status <> 'decommissioned'
 ), records as (
@@ -103,13 +109,17 @@ join choices as second on second.kind = r.kind
 -- name: claimants
 -- Other tenants claim names of healthy domains. 'copied': with the owner's key, which all can read, and its zone.
 -- 'pointed': the claimant's own selector would be the owner's by a CNAME; in life only the owner could publish that.
--- 'contested': its records are published too, but the owner's hold.
+-- 'contested': its records are published too, but the owner's hold. Where nobody has verified the name yet, the first
+-- who proves it is to be its owner, and none who cannot.
 create temp table claimants as
 select tenant.id as tenant_id, public.uuid_generate_v7() as id, owner.name_norm, owner.tenant_id as owner_tenant_id,
        owner.domain_id as owner_domain_id,
-       (array['copied', 'pointed', 'contested'])[1 + owner.place %% 3] as role
-from (select m.tenant_id, m.domain_id, m.name_norm, row_number() over (order by m.name_norm) as place
-      from made as m where m.kind = 'dkim' and m.healthy and m.former = 'verified') as owner
+       (array['copied', 'pointed', 'contested'])[1 + owner.place %% case when owner.held then 3 else 2 end] as role
+from (select m.tenant_id, m.domain_id, m.name_norm, m.former = 'verified' as held,
+             row_number() over (partition by m.former = 'verified' order by m.name_norm) as place
+      from made as m
+      where m.kind = 'dkim' and m.healthy
+        and not exists (select from infrastructure.domains as d where d.name_norm = m.name_norm and d.id <> m.domain_id)) as owner
 cross join lateral (
     select t.id from public.tenants as t
     where t.id <> owner.tenant_id and t.status = 'active'
