@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from oltp_lab import servers, sql
@@ -19,6 +20,11 @@ from oltp_lab.settings import Settings
 
 _MEMORY = Path("/dev/shm")
 _MEMORY_NEEDED = 6 * 2**30  # bytes: two sessions, with servers of their own
+
+
+# A busy machine is no failure, and what failed once is pinned by a test of its own.
+hypothesis.settings.register_profile("lab", deadline=None, database=None)
+hypothesis.settings.load_profile("lab")
 
 
 def pytest_configure() -> None:

@@ -176,7 +176,6 @@ def test_any_sequence_of_operations_balances(platform: psycopg.Connection) -> No
         settings=settings(
             max_examples=80,
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )

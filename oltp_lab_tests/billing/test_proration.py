@@ -14,7 +14,6 @@ from oltp_lab_tests.billing.conftest import START, Account, call, make_account, 
 
 in_database = settings(
     max_examples=100,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 moments = st.datetimes(datetime(2024, 1, 1), datetime(2034, 1, 1), timezones=st.just(UTC))

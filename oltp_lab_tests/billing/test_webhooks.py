@@ -116,9 +116,7 @@ def test_what_an_event_says_is_not_believed(debtor: Account) -> None:
     assert payment["status"] == "failed"
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     told=st.lists(st.sampled_from(["pending", "failed", "succeeded"]), max_size=5),
     refunded=st.lists(st.sampled_from(["pending", "succeeded"]), max_size=4),

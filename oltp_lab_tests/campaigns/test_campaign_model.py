@@ -318,7 +318,7 @@ def run_against_the_model(world: Outreach, **limits: Any) -> Counter[str]:
     seen: Counter[str] = Counter()
     run_state_machine_as_test(
         lambda: Campaign(world, seen),  # type: ignore[arg-type]
-        settings=settings(deadline=None, database=None, derandomize=True, **limits),
+        settings=settings(derandomize=True, **limits),
     )
     return seen
 

@@ -51,7 +51,7 @@ def oracle(asked: list[Question], happened: list[Event]) -> bool:
     return all(occurred(question) != question.negated for question in asked)
 
 
-@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(asked=questions, happened=events)
 def check(running: Running, asked: list[Question], happened: list[Event]) -> None:
     world, step = running.world, running.steps[1]

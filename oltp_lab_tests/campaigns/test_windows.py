@@ -37,7 +37,7 @@ def clock(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
-@settings(max_examples=300, deadline=None, database=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(
     at=moments, zone=st.sampled_from(ZONES), bounds=st.tuples(minutes, minutes),
     days=st.lists(st.sampled_from(EVERY_DAY), min_size=1, unique=True),

@@ -77,7 +77,6 @@ def _bucket(
 )
 @hypothesis_settings(
     max_examples=20,
-    deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
         HealthCheck.large_base_example,

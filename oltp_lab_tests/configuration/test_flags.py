@@ -38,9 +38,7 @@ def test_ids_are_bucketed_as_unleash_would(tenant: Tenant) -> None:
 
 
 @given(steps=st.lists(st.integers(0, 100), min_size=2, max_size=6))
-@hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_growing_rollout_takes_from_nobody(tenant: Tenant, steps: list[int]) -> None:
     users = [uuid.UUID(int=n * 7919) for n in range(1, 200)]
     flag = create(tenant, 0)
@@ -225,9 +223,7 @@ def add_variants(tenant: Tenant, flag: str, *weights: int) -> None:
 
 
 @given(weights=st.lists(st.integers(0, 5), min_size=1, max_size=4))
-@hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_variants_are_dealt_as_unleash_deals_them(tenant: Tenant, weights: list[int]) -> None:
     flag = create(tenant, 100)
     add_variants(tenant, flag, *weights)

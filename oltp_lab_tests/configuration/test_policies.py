@@ -16,7 +16,7 @@ from oltp_lab_tests.configuration.conftest import Tenant, call, unique
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 PROVIDERS = ["smtp", "google", "ses"]
 EXAMPLES = hypothesis_settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 limits = st.none() | st.integers(0, 20)
 lists = st.none() | st.sets(st.sampled_from(PROVIDERS)).map(sorted)

@@ -127,7 +127,7 @@ def test_values_are_what_the_definition_accepts(tenant: Tenant, value_type: str)
     key = define(tenant.platform, DEFAULTS[value_type], value_type=value_type, **limits)
 
     @given(value=JSON)
-    @hypothesis_settings(max_examples=150, deadline=None)
+    @hypothesis_settings(max_examples=150)
     def offer(value: object) -> None:
         try:
             tenant.call("set_tenant_setting", key, Jsonb(value))

@@ -57,7 +57,7 @@ def test_shares_are_those_of_the_largest_remainder(world: World) -> None:
     tenants = [world.tenant() for _ in range(3)]
     accounts = [world.account(tenant, world.domain(tenant)) for tenant in tenants]
 
-    @settings(max_examples=40, deadline=None, database=None)
+    @settings(max_examples=40)
     @given(uses())
     def add_up(example: tuple[int, list[list[int]]]) -> None:
         cents, mails = example

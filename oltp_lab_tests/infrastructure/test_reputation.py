@@ -36,7 +36,7 @@ def outcomes(draw: st.DrawFn) -> tuple[int, int, int]:
 
 
 def test_health_follows_the_documented_rule(world: World) -> None:
-    @settings(max_examples=400, deadline=None, database=None)
+    @settings(max_examples=400)
     @given(st.sampled_from(BANDS), outcomes())
     def follows(health: str, counts: tuple[int, int, int]) -> None:
         found = world.value("select infrastructure.next_health(%s, %s, %s, %s)", health, *counts)
@@ -48,7 +48,7 @@ def test_health_follows_the_documented_rule(world: World) -> None:
 def test_equal_samples_come_to_rest(world: World) -> None:
     """Hysteresis: the same rates again and again never make a band flutter."""
 
-    @settings(max_examples=60, deadline=None, database=None)
+    @settings(max_examples=60)
     @given(st.sampled_from(BANDS), outcomes())
     def rests(health: str, counts: tuple[int, int, int]) -> None:
         path = [BANDS.index(health)]

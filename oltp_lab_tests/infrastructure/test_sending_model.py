@@ -171,7 +171,5 @@ def tiny_curves(world: World) -> Iterator[None]:
 def test_slots_are_those_of_the_model(world: World) -> None:
     run_state_machine_as_test(
         lambda: Sending(world),  # type: ignore[arg-type]
-        settings=settings(
-            max_examples=25, stateful_step_count=20, deadline=None, database=None, derandomize=True
-        ),
+        settings=settings(max_examples=25, stateful_step_count=20, derandomize=True),
     )

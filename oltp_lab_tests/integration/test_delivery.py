@@ -161,7 +161,7 @@ def test_delivery_machine(tenant: Tenant) -> None:
     machine = type("DeliveryOfTenant", (Delivery,), {"tenant": tenant})
     run_machine(
         machine,
-        settings=hypothesis_settings(max_examples=20, stateful_step_count=12, deadline=None),
+        settings=hypothesis_settings(max_examples=20, stateful_step_count=12),
     )
 
 

@@ -53,7 +53,7 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
 
 
 @given(medians(), st.floats(min_value=0.1, max_value=10))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_ratio_scales_with_its_variant(measured: tuple[Medians, Medians], by: float) -> None:
     variant, baseline = measured
     once, scaled = compare(variant, baseline), compare(variant * by, baseline)
@@ -62,7 +62,7 @@ def test_a_ratio_scales_with_its_variant(measured: tuple[Medians, Medians], by: 
 
 
 @given(medians())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_swapping_the_sides_inverts_the_ratio(measured: tuple[Medians, Medians]) -> None:
     variant, baseline = measured
     there, back = compare(variant, baseline), compare(baseline, variant)
@@ -72,7 +72,7 @@ def test_swapping_the_sides_inverts_the_ratio(measured: tuple[Medians, Medians])
 
 
 @given(medians())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_identical_measurements_are_equivalent(measured: tuple[Medians, Medians]) -> None:
     same = compare(measured[0], measured[0])
     assert (same.ratio, same.low, same.high, same.p_value) == (1, 1, 1, 1)

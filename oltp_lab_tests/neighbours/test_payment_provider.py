@@ -25,7 +25,7 @@ from oltp_lab.neighbours.payments.provider.store import DAY
 from oltp_lab_tests.neighbours.payer import ACTIONS, Buyer
 
 _MONTH = 31 * DAY
-quickly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quickly = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_periods_are_counted_from_their_anchor() -> None:
@@ -65,7 +65,7 @@ def test_credit_is_carried_forward_and_used_up(totals: list[int]) -> None:
     assert sum(totals) == paid + balance
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(actions=st.lists(st.sampled_from(sorted(ACTIONS)), max_size=12))
 def test_the_books_balance_whatever_is_done(actions: list[str]) -> None:
     buyer = Buyer()

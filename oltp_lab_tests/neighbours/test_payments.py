@@ -54,7 +54,6 @@ def platform(ledger: Database) -> Iterator[psycopg.Connection]:
 
 @hypothesis_settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -90,7 +89,6 @@ def test_any_order_with_any_repeats_ends_as_at_the_provider(
 
 @hypothesis_settings(
     max_examples=20,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

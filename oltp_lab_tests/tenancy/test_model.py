@@ -165,5 +165,5 @@ def test_membership_machine(world: World) -> None:
     machine = type("MembershipOfWorld", (Membership,), {"world": world})
     run_machine(
         machine,
-        settings=hypothesis_settings(max_examples=60, stateful_step_count=25, deadline=None),
+        settings=hypothesis_settings(max_examples=60, stateful_step_count=25),
     )
