@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from psycopg import IsolationLevel
 from psycopg.sql import SQL, Identifier
 
 from oltp_lab import sql
@@ -22,6 +23,7 @@ def made(original: Database, tables: Sequence[str]) -> Iterator[Database]:
         build.ensure(copy)
         columns = sql.queries("neighbours/copy.sql")["columns"]
         with original.connect(_ROLE) as source, copy.connect(_ROLE) as target:
+            source.isolation_level = IsolationLevel.REPEATABLE_READ  # one moment for all tables
             for table in tables:
                 found = source.execute(columns, {"table": table}).fetchall()
                 names = SQL(", ").join(Identifier(name) for (name,) in found)
