@@ -22,6 +22,7 @@ def payments() -> Rows:
 def notifications() -> Rows:
     mails = {"mails_wanted": 288, "mailed": 62, "digested": 220, "digests": 4, "most_to_one": 6}
     faults = {"dead": 6, "dead_mails": 6, "held": 6, "unheld": 0, "lost": 0, "doubled": 0}
+    faults |= {"paged": 0}
     sent = {"accepted": 67, "accepted_again": 1, "kills": 3, "seconds": 4.5, "relay_s": 1.5}
     cost = {"trigger_us": 360.0, "bare_us": 300.0, "trigger_ratio": 1.2, "trigger_low": 1.1}
     cost |= {"trigger_high": 1.3}

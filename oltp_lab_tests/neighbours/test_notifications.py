@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from oltp_lab.neighbours.notifications import dead_letters, kill, wave
-from oltp_lab.neighbours.notifications.relay import Places
+from oltp_lab.neighbours.notifications.relay import Places, Terms
 from oltp_lab.neighbours.notifications.wave import Extent, Place
 from oltp_lab.servers import Database
 from oltp_lab.settings import Settings
 
 SMALL = Extent(tenants=10, each=1, storm=12, limit_s=60)
+TERMS = wave.TERMS.arguments()
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 BROKEN = "oltp_lab_tests.neighbours.broken_relay"
 
@@ -35,10 +37,10 @@ def test_nothing_is_lost_or_doubled_by_a_kill_at_each_point(place: Place) -> Non
     wave.make(place.oltp, SMALL)
     points = (*kill.RELAY, *kill.WORKER)
     pace = ("--pace", "0.001", "--heartbeat", "0.5")
-    terms = ("--burst", "3", "--period", "1")
+    terms = Terms(burst=3, period=timedelta(seconds=1))
     *_, killed = wave.deliver(place, limit_s=60, terms=terms, pace=pace, kills=points)
-    found = wave.judge(place)
-    assert (found["lost"], found["doubled"]) == (0, 0), found
+    found = wave.judge(place, terms)
+    assert (found["lost"], found["doubled"], found["paged"]) == (0, 0, 0), found
     assert killed == dict.fromkeys(points, 1)
     assert found["accepted_again"] > 0, "no kill made a mail be sent again"
     assert found["dead_mails"] > 0
@@ -105,14 +107,17 @@ def test_a_relay_that_breaks_a_rule_is_found_out(place: Place) -> None:
     assert doubling == Handed(120, 170, 120, 0)
 
 
-def test_a_worker_that_forgets_message_ids_is_found_out(place: Place) -> None:
+def test_a_worker_that_forgets_message_ids_and_a_relay_without_bounds_are_found_out(
+    place: Place,
+) -> None:
     wave.make(place.oltp, SMALL)
     broken, whole = "oltp_lab_tests.neighbours.broken_worker", place.worker
     place.worker = lambda *a: whole(*a, module=broken)  # type: ignore[method-assign]
-    wave.deliver(place, limit_s=30, terms=("--burst", "50"), kills=["sent"])
+    wave.deliver(place, limit_s=30, terms=Terms(burst=50), kills=["sent"])
     found = wave.judge(place)
     assert found["lost"] > 0
     assert found["doubled"] > 0
+    assert found["paged"] > 0, "fifty mails an hour are more than five"
 
 
 # Faults of neighbours.
@@ -123,33 +128,61 @@ def test_the_oltp_does_not_wait_for_neighbours_and_nothing_is_lost(place: Place)
     with place.queue.server.administer() as administrator:
         allow = f'alter database "{place.queue.name}" allow_connections '
         administrator.execute(f"{allow} false".encode())
-        with place.relay(*wave.TERMS) as (running, _):
+        with place.relay(*TERMS) as (running, _):
             began = time.monotonic()
             wave.make(place.oltp, SMALL)
             assert time.monotonic() - began < 10
             assert running.poll() is None
             administrator.execute(f"{allow} true".encode())
-    for mood in ("rubbish", "slow"):
-        with (
-            place.sink("--mood", mood) as port,
-            place.relay(*wave.TERMS),
-            place.worker(port, *wave.PACE),
-        ):
+    for mood, told in (("rubbish", "%html%"), ("refused", "%refused%"), ("slow", None)):
+        with ExitStack() as stack:
+            refused = mood == "refused"
+            port = 9 if refused else stack.enter_context(place.sink("--mood", mood))  # discard
+            stack.enter_context(place.relay(*TERMS))
+            stack.enter_context(place.worker(port, *wave.PACE))
+            began = time.monotonic()
+            wave.surge(place.oltp, wave.MORE)
+            assert time.monotonic() - began < 10
             until = time.monotonic() + 10
-            while mood == "rubbish" and not _failed(place) and time.monotonic() < until:
+            while told and not _failed(place, told) and time.monotonic() < until:
                 time.sleep(0.05)
-    assert _failed(place)
+            assert not told or _failed(place, told), mood
     wave.deliver(place, limit_s=30)
     found = wave.judge(place)
     assert (found["lost"], found["doubled"], found["unheld"]) == (0, 0, 0), found
 
 
-def _failed(place: Place) -> bool:
+def _failed(place: Place, told: str) -> bool:
     with place.oltp.connect() as session:
         (failed,) = session.execute(
-            "select count(*) from integration.notifications where last_error like 'mail server: %'"
-        ).fetchone() or (0,)
+            "select count(*) from integration.notifications"
+            " where last_error like 'mail server: ' || %s", [told],
+        ).fetchone() or (0,)  # fmt: skip
     return failed > 0
+
+
+def test_an_event_that_cannot_be_told_is_held_and_stops_nothing(place: Place) -> None:
+    poison = "alter table integration.notifications {} constraint poison"
+    with place.oltp.connect(autocommit=True) as administrator:
+        condition = "check (payload ->> 'name' is distinct from 'wave 3') not valid"
+        administrator.execute(f"{poison.format('add')} {condition}".encode())
+        wave.make(place.oltp, SMALL)
+        wave.deliver(place, limit_s=30)
+        with place.queue.connect() as queue:
+            held = queue.execute(
+                "select convert_from(payload, 'UTF8')::jsonb ->> 'error' from queue.pgqueuer"
+                " where status = 'failed' and entrypoint = 'fan_out'"
+            ).fetchall()
+        assert len(held) == 2, "it started and finished"
+        assert all("poison" in told for (told,) in held)
+        found = wave.judge(place)
+        assert found["lost"] > 0, "nobody was told of it"
+        assert found["in_app"] > found["lost"]
+        administrator.execute(poison.format("drop").encode())
+    assert dead_letters.requeue(Places(place.oltp, place.queue)) >= 2
+    wave.deliver(place, limit_s=30)
+    found = wave.judge(place)
+    assert (found["lost"], found["doubled"], found["unheld"]) == (0, 0, 0), found
 
 
 # Triggers.

@@ -8,9 +8,9 @@ with newest as (
 select
     run_id, events, lost, doubled, digested, digests, dead, accepted, accepted_again, most_to_one, seconds, trigger_ratio,
     'Should OLTP trigger notifications, or do dedicated systems handle this better?' as question,
-    case when lost + doubled + unheld > 0 then 'Not like this' when events = 0 then 'Nothing to tell'
+    case when lost + doubled + unheld + paged > 0 then 'Not like this' when events = 0 then 'Nothing to tell'
          else 'It notes and addresses them, a queue delivers' end as verdict,
-    case when lost + doubled + unheld > 0 then 'bad' when events = 0 then 'fair' else 'good' end as tone,
+    case when lost + doubled + unheld + paged > 0 then 'bad' when events = 0 then 'fair' else 'good' end as tone,
     format(
         '{:,} events: {} lost, {} doubled; {:,} mails wanted became {:,}, at most {:,} to one address',
         events, if(lost = 0, 'none', format('{:,}', lost)), if(doubled = 0, 'none', format('{:,}', doubled)),
@@ -37,10 +37,10 @@ from newest;
 -- name: table_what_became_of_the_events
 select * exclude (recorded_at) from (
     unpivot (
-        select events, in_app, mails_wanted, mailed, digested, digests, dead, dead_mails, lost, doubled, accepted,
+        select events, in_app, mails_wanted, mailed, digested, digests, dead, dead_mails, lost, doubled, paged, accepted,
                accepted_again, most_to_one, recorded_at
         from notifications where run_id = (select arg_max(run_id, recorded_at) from notifications)
-    ) on events, in_app, mails_wanted, mailed, digested, digests, dead, dead_mails, lost, doubled, accepted,
+    ) on events, in_app, mails_wanted, mailed, digested, digests, dead, dead_mails, lost, doubled, paged, accepted,
          accepted_again, most_to_one
     into name "what" value "how many"
 );

@@ -14,6 +14,7 @@ from oltp_lab.resources.shown import shown
 _PROMISES = {
     "nothing_is_lost": ("lost", "Each event was told, or is a dead letter, or stands in a digest."),
     "nothing_is_doubled": ("doubled", "Nobody sees the same event in two mails."),
+    "storms_are_bounded": ("paged", "Nobody gets more mails in a period than its burst."),
     "dead_letters_are_held": ("unheld", "Each mail that was given up can be requeued."),
 }
 

@@ -44,6 +44,11 @@ class Terms:
     period: timedelta = timedelta(hours=1)
     batch: int = 2000
 
+    def arguments(self) -> list[str]:
+        """As the service is told."""
+        told = {"burst": self.burst, "period": self.period.total_seconds(), "batch": self.batch}
+        return [text for name, value in told.items() for text in (f"--{name}", f"{value}")]
+
 
 def drain(places: Places, terms: Terms = Terms()) -> int:
     """Tell and hand over what there is; returns how many events and mails were taken."""

@@ -7,7 +7,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
@@ -19,6 +20,7 @@ from oltp_lab import servers, sql
 from oltp_lab.errors import LabError
 from oltp_lab.neighbours import schema, services
 from oltp_lab.neighbours.notifications import cost, kill
+from oltp_lab.neighbours.notifications.relay import Terms
 from oltp_lab.servers import Database, databases
 from oltp_lab.settings import Settings
 
@@ -55,7 +57,9 @@ class Judged:
     def failures(self) -> list[str]:
         """What is wrong, in words."""
         row = self.row()
-        wrong = [f"{row[what]} {what}" for what in ("lost", "doubled", "unheld") if row[what]]
+        wrong = [
+            f"{row[what]} {what}" for what in ("lost", "doubled", "unheld", "paged") if row[what]
+        ]
         return wrong if row["events"] else ["no events"]
 
     def row(self) -> dict[str, Any]:
@@ -141,16 +145,16 @@ def _tenants(session: psycopg.Connection, extent: Extent) -> list[str]:
 
 MORE = Extent(tenants=4, each=1, storm=1)
 """What comes while somebody is still to be killed."""
-TERMS = ("--burst", "5", "--period", "1")
+TERMS = Terms(burst=5, period=timedelta(seconds=1))
 PACE = ("--pace", "0.001", "--heartbeat", "1")
-"""The relay's hours in seconds, and the worker's back-off in milliseconds."""
+"""The relay's hour in a second, and the worker's back-off in milliseconds."""
 
 
 def deliver(
     where: Place,
     *,
     limit_s: float,
-    terms: Sequence[str] = TERMS,
+    terms: Terms = TERMS,
     pace: Sequence[str] = PACE,
     kills: Sequence[str] = (),
     visits: int = 1,
@@ -173,10 +177,9 @@ def deliver(
             "relay": [point for point in kills if point in kill.RELAY],
             "worker": [point for point in kills if point in kill.WORKER],
         }
+        told = (replace(terms, batch=50) if kills else terms).arguments()
         starts = {
-            "relay": lambda *more: where.relay(
-                *terms, *(["--batch", "50"] if kills else []), *more
-            ),
+            "relay": lambda *more: where.relay(*told, *more),
             "worker": lambda *more: where.worker(port, *pace, *more),
         }
         running: dict[str, tuple[ExitStack, Popen[str], str | None]] = {}
@@ -216,8 +219,8 @@ def deliver(
             time.sleep(0.02 if kills else 0.05)
 
 
-def judge(where: Place) -> dict[str, int]:
-    """What became of each event, by the databases and the mailbox."""
+def judge(where: Place, terms: Terms = TERMS) -> dict[str, int]:
+    """What became of each event, by the databases and the mailbox; who got more than the terms."""
     lines = where.mailbox.read_text("utf-8").splitlines()
     with where.queue.connect() as queue:
         held = queue.execute(_WAVE["held"]).fetchall()
@@ -230,7 +233,8 @@ def judge(where: Place) -> dict[str, int]:
         with session.cursor() as cursor, cursor.copy(_RECKONING["fill_mailbox"]) as copy:
             for mail in map(json.loads, lines):
                 copy.write_row((mail["to"], mail["id"], mail["event"]))
-        row = session.cursor(row_factory=dict_row).execute(_RECKONING["reckon"]).fetchone()
+        asked = {"burst": terms.burst, "period": terms.period}
+        row = session.cursor(row_factory=dict_row).execute(_RECKONING["reckon"], asked).fetchone()
     return {name: int(value) for name, value in (row or {}).items()}
 
 

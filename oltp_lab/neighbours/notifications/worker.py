@@ -11,7 +11,7 @@ import logging
 import os
 import random
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -31,6 +31,8 @@ from oltp_lab.neighbours.notifications.batches import Batches
 from oltp_lab.neighbours.notifications.kill import Point
 from oltp_lab.neighbours.notifications.post import Mail, Post, Refusal
 from oltp_lab.servers import Database
+
+log = logging.getLogger(__name__)
 
 SCHEMA = "queue"
 POSTMEN = 3
@@ -157,8 +159,10 @@ async def run(
 ) -> None:
     """Work until ``ended``; a server that cannot be reached is tried again and again."""
     while not ended.is_set():
-        with suppress(Exception):  # whatever it was: what was not done is still in the queue
+        try:
             await _session(oltp, queue, port, terms, ended, point)
+        except Exception as error:  # noqa: BLE001 - what was not done is still in the queue
+            log.warning("work begins anew after %s: %s", type(error).__name__, error)
         if not ended.is_set():
             await asyncio.sleep(0.5 + random.random() / 2)
 

@@ -20,15 +20,18 @@ with wanted as (
     cross join lateral integration.audience(e.tenant_id, e.topic) as a
 ), mailbox as (
     select distinct a.address, a.message_id, a.event from accepted a
+), sightings as (
+    select m.message_id, count(*) as seen from mailbox m group by m.message_id
 ), outcome as (
     select w.*, n.id as notification_id, n.status, i.digest_id, d.status as digest_status,
-           (select count(*) from mailbox m where m.message_id = '<' || coalesce(n.id, d.id) || '@oltp-lab.example>') as seen
+           coalesce(s.seen, 0) as seen
     from wanted w
     left join integration.notifications n
         on n.tenant_id = w.tenant_id and n.user_id = w.user_id and n.channel = w.channel and n.dedupe_key = 'event ' || w.id
     left join integration.digest_items i
         on w.channel = 'email' and i.tenant_id = w.tenant_id and i.user_id = w.user_id and i.event_id = w.id
     left join integration.notifications d on d.tenant_id = i.tenant_id and d.id = i.digest_id
+    left join sightings s on s.message_id = '<' || coalesce(n.id, d.id) || '@oltp-lab.example>'
 )
 select
     (select count(*) from public.wave_events) as events,
@@ -56,5 +59,13 @@ select
     (select count(*) from accepted) as accepted,
     (select count(*) from accepted) - (select count(*) from mailbox) as accepted_again,
     (select coalesce(max(a.mails), 0) from (
-         select count(*) as mails from mailbox m group by m.address) as a) as most_to_one
+         select count(*) as mails from mailbox m group by m.address) as a) as most_to_one,
+    -- who got more mails within a period than its burst, digests apart
+    (select count(distinct (p.tenant_id, p.user_id)) from (
+         select n.tenant_id, n.user_id,
+                count(*) over (partition by n.tenant_id, n.user_id order by n.created_at
+                               range between %(period)s - interval '1 microsecond' preceding and current row) as mails
+         from integration.notifications n
+         where n.channel = 'email' and n.kind <> 'digest' and n.dedupe_key like 'event %%') as p
+     where p.mails > %(burst)s) as paged
 from outcome o
