@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -122,6 +123,53 @@ def test_a_late_author_is_refused_or_content_dangles(
     with scene.oltp.connect() as connection:  # what it broke goes, for the tests that follow
         connection.execute("delete from campaigns.template_versions where tenant_id = %s", [tenant])
         connection.execute("delete from campaigns.contents where tenant_id = %s", [tenant])
+
+
+class DeadError(Exception):
+    """Of an author."""
+
+
+@pytest.mark.parametrize("step", authoring.CREATED)
+def test_a_request_that_is_repeated_is_done_once(
+    scene: Tiers, session: Session, tenant: uuid.UUID, step: str
+) -> None:
+    def die(at: str) -> None:
+        if at == step:
+            raise DeadError
+
+    asked: dict[str, Any] = {"campaign": f"dead at {step}", "request": uuid.uuid4()}
+    with pytest.raises(DeadError):
+        authoring.save(session, BODY, **asked, reached=die)
+    saved = authoring.save(session, BODY, **asked)
+    assert authoring.save(session, BODY, **asked) == saved
+    assert saved.campaign
+    assert authoring.fetch(session, saved.campaign) == [BODY]
+    with pytest.raises(psycopg.errors.UniqueViolation, match="holds something else"):
+        authoring.save(session, b"other", **asked)
+    for _ in range(2):  # under no request it is done again
+        authoring.save(session, BODY, campaign=f"dead at {step}, again")
+    with scene.oltp.connect() as connection:
+        made = connection.execute(
+            "select count(*) filter (where name = %s), count(*) filter (where name = %s)"
+            " from campaigns.campaigns where tenant_id = %s",
+            [f"dead at {step}", f"dead at {step}, again", tenant],
+        ).fetchone()
+    assert made == (1, 2)
+    assert faults(scene) == {}
+
+
+def test_requests_at_once_are_one(scene: Tiers, tenant: uuid.UUID) -> None:
+    asked: dict[str, Any] = {"campaign": "at once", "request": uuid.uuid4()}
+
+    def save(_: int) -> authoring.Saved:
+        session = Session(scene, tenant)
+        try:
+            return authoring.save(session, BODY, **asked)
+        finally:
+            session.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(save, range(12)))) == 1
 
 
 def test_no_campaign_starts_with_content_that_is_lost_or_being_deleted(

@@ -42,18 +42,21 @@ def save(
     campaign: str | None = None,
     lease: timedelta = LEASE,
     beside: Callable[[psycopg.Connection, UUID, str], None] | None = None,
+    request: UUID | None = None,
     reached: Reached = unheard,
 ) -> Saved:
     """Store a body and commit a version of a template (new, or ``template``) that refers to it.
 
     With ``campaign`` a campaign of that name is made with it, in the same transaction, as is what
     ``beside`` does there with the version and its key. Once that is committed, the content database
-    may be gone: the reconciler confirms what the author could not.
-    Raises ContentUnavailableError, nothing being saved; LabError when the plan has no room for a
+    may be gone: the reconciler confirms what the author could not. Who has lost the answer repeats
+    the same ``request``, and gets what was saved.
+    Raises ContentUnavailableError, nothing being saved; psycopg.errors.UniqueViolation for another
+    body under the same request; LabError when the plan has no room for a
     campaign, or the body has vanished;
     psycopg.errors.ObjectNotInPrerequisiteState when the lease ended and the body was given up.
     """
-    key = f"templates/{template or 'new'}/{uuid.uuid4()}"
+    key = f"templates/{template or 'new'}/{request or uuid.uuid4()}"
     reached("begun")
     session.in_content(
         "reserve",
@@ -66,16 +69,21 @@ def save(
     reached("reserved")
     made = None
     with session.in_oltp() as run:
-        found, version = run(
-            "save_template", template=template, name="Template", subject="Subject", key=key
-        )
-        if beside:
-            beside(session.oltp, version, key)
-        if campaign:
-            made, refusal = run("create_campaign", name=campaign)
-            if refusal:
-                raise LabError(f"the campaign cannot be made: {refusal}")
-            run("add_step", campaign=made, template=found)
+        if request:
+            run("hold_key", key=key)
+        if earlier := request and run("saved", key=key):
+            found, version, made = earlier
+        else:
+            found, version = run(
+                "save_template", template=template, name="Template", subject="Subject", key=key
+            )
+            if beside:
+                beside(session.oltp, version, key)
+            if campaign:
+                made, refusal = run("create_campaign", name=campaign)
+                if refusal:
+                    raise LabError(f"the campaign cannot be made: {refusal}")
+                run("add_step", campaign=made, template=found)
         reached("written")
     reached("committed")
     with suppress(ContentUnavailableError):

@@ -18,6 +18,17 @@ select body, sha256 = pg_catalog.sha256(body) from content.fetch(%(tenant)s, %(k
 -- name: mark_deleting
 select content.mark_deleting(%(tenant)s, %(keys)s);
 
+-- name: hold_key
+-- Whoever repeats a request waits here for who came before.
+insert into campaigns.contents (tenant_id, storage_key) values (%(tenant)s, %(key)s) on conflict do nothing returning storage_key;
+
+-- name: saved
+select v.template_id, v.id, (
+    select s.campaign_id from campaigns.steps s
+    where s.tenant_id = %(tenant)s and s.template_id = v.template_id order by s.campaign_id limit 1)
+from campaigns.template_versions v
+where v.tenant_id = %(tenant)s and v.storage_key = %(key)s;
+
 -- name: save_template
 select template_id, version_id from campaigns.save_template(%(tenant)s, %(template)s, %(name)s, %(subject)s, %(key)s);
 
