@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -206,17 +207,17 @@ def test_long_lists_are_read_to_their_end(world: World) -> None:
 
 def test_with_an_account_of_ones_own_nothing_tells_its_key(
     proxy: Between, smoke: dict[str, Any], settings: Settings, monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str], tmp_path: Path,
 ) -> None:  # fmt: skip
     """The way to Stripe itself, to where the loopback provider stands instead."""
     there = Provider.connect
     monkeypatch.setattr(Provider, "connect", lambda key: there(key, proxy.url))
     monkeypatch.setenv("STRIPE_API_KEY", KEY)
-    instance = dg.DagsterInstance.ephemeral()
-    done = dg.materialize([payments], resources=smoke, instance=instance)
-    assert done.success
-    told = [repr(done.get_asset_check_evaluations()), repr(instance.all_logs(done.run_id))]
-    told += [repr(instance.get_run_by_id(done.run_id)), *capfd.readouterr()]
+    with dg.DagsterInstance.ephemeral(str(tmp_path)) as instance:
+        done = dg.materialize([payments], resources=smoke, instance=instance)
+        assert done.success
+        told = [repr(done.get_asset_check_evaluations()), repr(instance.all_logs(done.run_id))]
+        told += [repr(instance.get_run_by_id(done.run_id)), *capfd.readouterr()]
     told.append(smoke["measurements"].store().read("select * from payments").to_csv())
     assert all(len(text) > 50 for text in (told[0], told[1], told[-1]))
     assert [text for text in told if "zqxw" in text] == []
