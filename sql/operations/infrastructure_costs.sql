@@ -1,27 +1,30 @@
 -- What the infrastructure costs, who bears it, how well it is used, and where it is cheaper.
 
+create function infrastructure.address_price(smtp_ip uuid, vps_instance uuid, on_day date) returns float8
+    language sql stable
+begin atomic
+    select coalesce(sum(latest.monthly_cents / case when latest.smtp_ip_id is not null then 1 else (
+               select count(*) from infrastructure.smtp_ips i
+               where i.vps_instance_id = address_price.vps_instance and i.status <> 'retired') end), 0)
+    from (select distinct on (c.smtp_ip_id)
+                 c.smtp_ip_id, c.cents * 30.0::float8 / (c.ends_on - c.starts_on) as monthly_cents
+          from infrastructure.costs c
+          where c.vps_instance_id = address_price.vps_instance and c.starts_on <= address_price.on_day
+            and (c.smtp_ip_id is null or c.smtp_ip_id = address_price.smtp_ip)
+          order by c.smtp_ip_id, c.starts_on desc) as latest;
+end;
+comment on function infrastructure.address_price(uuid, uuid, date) is
+    'lab_platform: what an address costs in 30 days at the latest prices: its own and its part of its server''s.';
+
 create function infrastructure.address_prices(on_day date)
     returns table (smtp_ip_id uuid, vps_instance_id uuid, monthly_cents float8)
     language sql stable
 begin atomic
-    with price as materialized (
-        select distinct on (coalesce(c.smtp_ip_id, c.vps_instance_id))
-               coalesce(c.smtp_ip_id, c.vps_instance_id) as paid, c.cents * 30.0::float8 / (c.ends_on - c.starts_on) as monthly_cents
-        from infrastructure.costs c
-        where c.starts_on <= address_prices.on_day
-        order by coalesce(c.smtp_ip_id, c.vps_instance_id), c.starts_on desc
-    )
-    select i.id, i.vps_instance_id, coalesce(instance.monthly_cents, 0) / shared.addresses + coalesce(own.monthly_cents, 0)
+    select i.id, i.vps_instance_id, infrastructure.address_price(i.id, i.vps_instance_id, address_prices.on_day)
     from infrastructure.smtp_ips i
-    join (select h.vps_instance_id, count(*) as addresses
-          from infrastructure.smtp_ips h where h.status <> 'retired' group by h.vps_instance_id) as shared
-      on shared.vps_instance_id = i.vps_instance_id
-    left join price instance on instance.paid = i.vps_instance_id
-    left join price own on own.paid = i.id
     where i.status <> 'retired';
 end;
-comment on function infrastructure.address_prices(date) is
-    'lab_platform: what each address costs in 30 days at the latest prices: its own and its part of its server''s.';
+comment on function infrastructure.address_prices(date) is 'lab_platform: the price of each address.';
 
 -- By mails sent; what nobody sent with goes to who held it, by the time; what nobody held, to the
 -- platform. Cents are whole: each share is rounded down and the cents left over go to the largest

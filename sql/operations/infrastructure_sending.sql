@@ -23,10 +23,9 @@ create function infrastructure.warmup_day(last_day integer, last_sent_at timesta
     language sql stable parallel safe
 begin atomic
     select case
-        when warmup_day.last_sent_at is null or warmup_day.last_sent_at <= warmup_day.at - interval '30 days' then 0
-        when date_trunc('day', warmup_day.last_sent_at, 'UTC') < date_trunc('day', warmup_day.at, 'UTC')
-            then warmup_day.last_day + 1
-        else warmup_day.last_day
+        when warmup_day.last_sent_at >= date_trunc('day', warmup_day.at, 'UTC') then warmup_day.last_day
+        when warmup_day.last_sent_at > warmup_day.at - interval '30 days' then warmup_day.last_day + 1
+        else 0
     end;
 end;
 comment on function infrastructure.warmup_day(integer, timestamptz, timestamptz) is

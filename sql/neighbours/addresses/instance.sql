@@ -37,6 +37,10 @@ order by i.id
 -- name: allocate
 select smtp_ip_id from infrastructure.allocate_smtp_ip(%(tenant)s, %(at)s, %(expected)s)
 
+-- name: given
+-- The same without a choice: what it costs to hand an address over.
+select infrastructure.assign_smtp_ip(%(tenant)s, %(address)s, %(at)s)
+
 -- name: bare
 insert into infrastructure.ip_assignments (smtp_ip_id, owner_tenant_id, assigned_at) values (%(address)s, %(tenant)s, %(at)s)
 
