@@ -187,7 +187,7 @@ POLICIES = [
 def test_a_policy_may_be_the_organizations(settings: Settings, database: Database) -> None:
     zone = [(f"_dmarc.{at}", "TXT", text) for _, _, (at, text), _ in POLICIES]
     zone += [(f"_dmarc.{host}", "TXT", own) for host, own, _, _ in POLICIES if own]
-    name, expected = uuid.uuid4(), "v=DMARC1; p=none; rua=mailto:dmarc@mailer.example"
+    name, expected = str(uuid.uuid4()), "v=DMARC1; p=none; rua=mailto:dmarc@mailer.example"
 
     async def look_up(port: int) -> list[dict[str, Any]]:
         asked = Resolver(port)

@@ -5,8 +5,9 @@ A record is read whole before anything is asked (4.6); the first mechanism that 
 
 import ipaddress
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 MOST_LOOKUPS, MOST_VOID, MOST_HOSTS = 10, 2, 10
 """Of terms that ask DNS, of those that get no answer, and of hosts of one ``mx``."""
@@ -72,13 +73,38 @@ def is_spf(text: str) -> bool:
 
 @dataclass(frozen=True)
 class _Mechanism:
-    """A term that may match; ``domain`` is expanded, ``prefixes`` are by version of address."""
+    """A term that may match; ``prefixes`` are by version of address."""
 
     name: str
     result: str
     domain: str
     network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
-    prefixes: dict[int, int]
+    prefixes: Mapping[int, int]
+
+
+@lru_cache(4096)
+def _mechanism(term: str) -> _Mechanism:
+    """Raises PermError where the term is none."""
+    found = _TERM.fullmatch(term)
+    name = found["name"].lower() if found else ""
+    rest = found and name in _MECHANISMS and re.fullmatch(
+        _MECHANISMS[name], found["rest"] or "", re.IGNORECASE
+    )  # fmt: skip
+    if not found or not rest:
+        raise PermError(f"{term} is no term")
+    given, network = rest.groupdict(), None
+    if given.get("network"):
+        try:
+            network = ipaddress.ip_network(given["network"], strict=False)
+        except ValueError:
+            raise PermError(f"{term} is no network") from None
+        if network.version != int(name[-1]):
+            raise PermError(f"{term} is no network")
+    prefixes = {v: int(given.get(f"v{v}") or bits) for v, bits in _BITS.items()}
+    if any(prefixes[version] > bits for version, bits in _BITS.items()):
+        raise PermError(f"{term} has a prefix that is too long")
+    result = _RESULTS[found["qualifier"] or "+"]
+    return _Mechanism(name, result, given.get("domain") or "", network, prefixes)
 
 
 class _Walk:
@@ -95,8 +121,8 @@ class _Walk:
             raise PermError(f"{domain} includes itself")
         above = (*above, domain.lower())
         mechanisms, redirect = self._read(record, domain)
-        for mechanism in mechanisms:
-            through = await self._matches(mechanism, above)
+        for mechanism, target in mechanisms:
+            through = await self._matches(mechanism, target, above)
             if through is not None:
                 return mechanism.result, (above[-1], *through)
         if redirect is None:
@@ -105,8 +131,8 @@ class _Walk:
         result, through = await self._other(redirect, above, "redirect")
         return result, (above[-1], *through)
 
-    def _read(self, record: str, domain: str) -> tuple[list[_Mechanism], str | None]:
-        """The mechanisms of a record in order, and where it is redirected to."""
+    def _read(self, record: str, domain: str) -> tuple[list[tuple[_Mechanism, str]], str | None]:
+        """The mechanisms of a record in order with their domains, and where it is redirected to."""
         mechanisms, modifiers = [], {}
         for term in record.split()[1:]:
             if found := _MODIFIER.fullmatch(term):
@@ -115,49 +141,26 @@ class _Walk:
                     raise PermError(f"two of {name} at {domain}")
                 modifiers[name] = found["value"]
             else:
-                mechanisms.append(self._mechanism(term, domain))
+                mechanism = _mechanism(term)
+                target = self._expand(mechanism.domain, domain) if mechanism.domain else domain
+                mechanisms.append((mechanism, target))
         redirect = modifiers.get("redirect")
         if redirect == "":
             raise PermError(f"redirect of {domain} names no domain")
         return mechanisms, redirect and self._expand(redirect, domain)
 
-    def _mechanism(self, term: str, domain: str) -> _Mechanism:
-        """Raises PermError where the term is none."""
-        found = _TERM.fullmatch(term)
-        name = found["name"].lower() if found else ""
-        rest = (
-            found
-            and name in _MECHANISMS
-            and re.fullmatch(_MECHANISMS[name], found["rest"] or "", re.IGNORECASE)
-        )
-        if not found or not rest:
-            raise PermError(f"{term} is no term")
-        given, network = rest.groupdict(), None
-        if given.get("network"):
-            try:
-                network = ipaddress.ip_network(given["network"], strict=False)
-            except ValueError:
-                raise PermError(f"{term} is no network") from None
-            if network.version != int(name[-1]):
-                raise PermError(f"{term} is no network")
-        prefixes = {v: int(given.get(f"v{v}") or bits) for v, bits in _BITS.items()}
-        if any(prefixes[version] > bits for version, bits in _BITS.items()):
-            raise PermError(f"{term} has a prefix that is too long")
-        target = self._expand(given["domain"], domain) if given.get("domain") else domain
-        return _Mechanism(name, _RESULTS[found["qualifier"] or "+"], target, network, prefixes)
-
     async def _matches(
-        self, mechanism: _Mechanism, above: tuple[str, ...]
+        self, mechanism: _Mechanism, target: str, above: tuple[str, ...]
     ) -> tuple[str, ...] | None:
         """The domains through which it does; None when it does not."""
         if mechanism.name != "include":
-            return () if await self._found(mechanism) else None
+            return () if await self._found(mechanism, target) else None
         self._count()
-        result, through = await self._other(mechanism.domain, above, "include")
+        result, through = await self._other(target, above, "include")
         return through if result == "pass" else None
 
-    async def _found(self, mechanism: _Mechanism) -> bool:
-        name, target = mechanism.name, mechanism.domain
+    async def _found(self, mechanism: _Mechanism, target: str) -> bool:
+        name = mechanism.name
         if name == "all":
             return True
         if mechanism.network:
@@ -208,6 +211,8 @@ class _Walk:
 
 def expand(text: str, domain: str, address: str, sender: str) -> str:
     """Replace macros (RFC 7208, 7). Raises PermError for what is none."""
+    if "%" not in text:
+        return text.rstrip(".")
     ip = ipaddress.ip_address(address)
     local, _, origin = sender.rpartition("@")
     values = {

@@ -6,7 +6,6 @@ Claiming and noting are transactions of their own, batch by batch; while DNS is 
 import asyncio
 import re
 import time
-import uuid
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -38,8 +37,8 @@ Answers = list[dict[str, Any]]
 class Record(NamedTuple):
     """What is to be looked up, as ``claim_dns_checks`` returns it."""
 
-    tenant: uuid.UUID
-    domain: uuid.UUID
+    tenant: str
+    domain: str
     kind: str
     type: str
     host: str
@@ -64,7 +63,7 @@ class Tally:
 async def look_up(record: Record, asked: Resolver) -> dict[str, Any]:
     """The answer of one record as ``record_dns_answers`` takes it."""
     answer: dict[str, Any] = {
-        "tenant": str(record.tenant), "domain": str(record.domain), "kind": record.kind
+        "tenant": record.tenant, "domain": record.domain, "kind": record.kind
     }  # fmt: skip
     try:
         answer["values"] = values = await asked.ask(record.host, record.type)
@@ -149,22 +148,26 @@ class _Due:
     def __init__(self, claims: psycopg.Connection, at: datetime) -> None:
         self._claims, self._values = claims, {"batch": BATCH, "at": at}
         self._ready: deque[Record] = deque()
-        self._left: dict[uuid.UUID, int] = {}
-        self._answers: dict[uuid.UUID, Answers] = {}
+        self._left: dict[str, int] = {}
+        self._answers: dict[str, Answers] = {}
         self._one = asyncio.Lock()
         self._next = asyncio.ensure_future(self._claim())
 
     async def take(self) -> Record | None:
         """The next one; None when nothing is due any more."""
-        async with self._one:
-            if not self._ready:
-                for row in await self._next:
-                    record = Record(*row)
-                    self._ready.append(record)
-                    self._left[record.domain] = self._left.get(record.domain, 0) + 1
-                if self._ready:
-                    self._next = asyncio.ensure_future(self._claim())
+        if not self._ready:
+            async with self._one:
+                if not self._ready:
+                    self._fill(await self._next)
         return self._ready.popleft() if self._ready else None
+
+    def _fill(self, claimed: list[tuple]) -> None:
+        for row in claimed:
+            record = Record(*row)
+            self._ready.append(record)
+            self._left[record.domain] = self._left.get(record.domain, 0) + 1
+        if claimed:
+            self._next = asyncio.ensure_future(self._claim())
 
     def answered(self, record: Record, answer: dict[str, Any]) -> Answers | None:
         """All answers of the record's domain, once they are complete."""

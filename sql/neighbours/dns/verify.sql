@@ -1,7 +1,7 @@
 -- The verifier's own statements, each a transaction; DNS is asked between them.
 
 -- name: claim
-select tenant, domain, kind, type, host, expected from infrastructure.claim_dns_checks(%(batch)s, %(at)s)
+select tenant::text, domain::text, kind, type, host, expected from infrastructure.claim_dns_checks(%(batch)s, %(at)s)
 
 -- name: record
 select tenant, domain, status, refusal from infrastructure.record_dns_answers(%(answers)s, %(at)s)
