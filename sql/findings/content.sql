@@ -79,7 +79,7 @@ where kind = 'killed' and run_id = (select arg_max(run_id, recorded_at) from con
 order by name, times desc, step;
 
 -- name: table_what_was_found_and_healed
-select case kind when 'damaged' then 'by mistake ' || name when 'healed' then name else 'left ' || name end as "what", times as "times"
+select case kind when 'damaged' then 'damaged on purpose: ' || name when 'healed' then 'healed: ' || name else 'fault left: ' || name end as "what", times as "times"
 from content_ordeal
 where kind in ('fault', 'damaged', 'healed') and run_id = (select arg_max(run_id, recorded_at) from content_comparison)
 order by kind, times desc, name;

@@ -35,12 +35,12 @@ select
 from newest;
 
 -- name: table_what_became_of_the_events
-select * exclude (recorded_at) from (
+select replace(what, '_', ' ') as "what", figure as "how many" from (
     unpivot (
-        select events, in_app, mails_wanted, mailed, digested, digests, dead, dead_mails, lost, doubled, paged, accepted,
-               accepted_again, most_to_one, recorded_at
+        select events, in_app, mails_wanted, mailed, digested, digests, dead as given_up, dead_mails as mails_given_up, lost, doubled,
+               paged as users_beyond_their_burst, accepted, accepted_again, most_to_one as most_to_one_address
         from notifications where run_id = (select arg_max(run_id, recorded_at) from notifications)
-    ) on events, in_app, mails_wanted, mailed, digested, digests, dead, dead_mails, lost, doubled, paged, accepted,
-         accepted_again, most_to_one
-    into name "what" value "how many"
+    ) on events, in_app, mails_wanted, mailed, digested, digests, given_up, mails_given_up, lost, doubled, users_beyond_their_burst,
+         accepted, accepted_again, most_to_one_address
+    into name what value figure
 );
