@@ -224,6 +224,14 @@ def test_milestones_are_told_in_the_transaction_that_makes_them(seeded: Database
         told(session)
         changed(domain.format("failing"), ("domain.drifted", None))
         changed(domain.format("verified"), ("domain.verified", None))
+        band = "update infrastructure.email_accounts set health = '{}' where id ="
+        band += " (select min(id::text)::uuid from infrastructure.email_accounts)"
+        told_of = {"throttled", "blocked", "quarantined"}  # from better bands
+        for health in ("healthy", "watched", "throttled", "blocked", "healthy", "quarantined"):
+            session.execute(band.format(health).encode())
+            assert told(session) == [("account.unhealthy", None)] * (health in told_of), health
+        session.execute(band.format("throttled").encode())
+        assert told(session) == [], "it became better"
         session.execute("alter table billing.payment_attempts disable trigger check_transition")
         changed(
             "update billing.payment_attempts set status = 'failed', failure_code = 'card_declined'"

@@ -96,6 +96,9 @@ join integration.notifications as n
 where d.kind = 'digest' and d.channel = 'email'
 order by d.created_at, n.created_at, n.id;
 
+-- What was told of while all this was filled in is long since delivered.
+delete from integration.outbox;
+
 -- What the relay has not come to yet: the campaigns that began or ended last.
 insert into integration.outbox (tenant_id, id, topic, payload, created_at)
 select tenant_id, pg_temp.key(at, pg_temp.draw('outbox', n, seed)), kind, jsonb_build_object('campaign_id', id),

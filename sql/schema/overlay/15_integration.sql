@@ -20,7 +20,7 @@ insert into integration.notification_kinds (key, default_channels, description) 
     ('campaign.auto_paused', '{in_app,email}', 'A campaign paused by itself on bounces or complaints.'),
     ('domain.verified', '{in_app}', 'A domain''s records are all in place.'),
     ('domain.drifted', '{in_app,email}', 'A verified domain''s records have changed.'),
-    ('account.unhealthy', '{in_app,email}', 'An email account stopped sending.'),
+    ('account.unhealthy', '{in_app,email}', 'Bounces or complaints let an email account send less, or nothing.'),
     ('billing.payment_failed', '{in_app,email}', 'A payment was refused.'),
     ('billing.trial_ending', '{in_app,email}', 'A trial is about to end.'),
     ('billing.limit_near', '{in_app}', 'Most of a limit of the plan is used.'),

@@ -39,6 +39,24 @@ create trigger publish after update of status on infrastructure.domains for each
     when (old.status is distinct from new.status and (new.status = 'verified' or old.status = 'verified' and new.status = 'failing'))
     execute function lab.publish_domain();
 
+create function lab.publish_account() returns trigger
+    language plpgsql
+    set search_path = pg_catalog
+as $$
+begin
+    insert into integration.outbox (tenant_id, topic, payload, created_at)
+    values (new.tenant_id, 'account.unhealthy',
+            jsonb_build_object('account_id', new.id, 'name', new.address_norm, 'from', old.health, 'health', new.health),
+            new.updated_at);
+    return null;
+end
+$$;
+comment on function lab.publish_account() is 'Tells that bounces or complaints put an account into a worse band.';
+create trigger publish after update of health on infrastructure.email_accounts for each row
+    when (array_position('{throttled,quarantined,blocked}'::text[], new.health)
+          > coalesce(array_position('{throttled,quarantined,blocked}'::text[], old.health), 0))
+    execute function lab.publish_account();
+
 create function lab.publish_payment() returns trigger
     language plpgsql
     set search_path = pg_catalog
