@@ -158,6 +158,19 @@ def test_a_request_that_is_repeated_is_done_once(
     assert faults(scene) == {}
 
 
+def test_a_repeated_request_gives_its_own_campaign(session: Session, tenant: uuid.UUID) -> None:
+    """Others use the same template, before and after."""
+    first = authoring.save(session, BODY, campaign="before")
+    asked: dict[str, Any] = {"template": first.template, "campaign": "own"}
+    asked |= {"request": uuid.uuid4()}
+    own = authoring.save(session, BODY, **asked)
+    assert own.campaign not in (None, first.campaign)
+    assert authoring.save(session, BODY, **asked) == own
+    bare: dict[str, Any] = {"template": first.template, "request": uuid.uuid4()}
+    assert authoring.save(session, BODY, **bare).campaign is None
+    assert authoring.save(session, BODY, **bare).campaign is None
+
+
 def test_requests_at_once_are_one(scene: Tiers, tenant: uuid.UUID) -> None:
     asked: dict[str, Any] = {"campaign": "at once", "request": uuid.uuid4()}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
@@ -140,9 +141,14 @@ def test_the_oltp_does_not_wait_for_neighbours_and_nothing_is_lost(place: Place)
             port = 9 if refused else stack.enter_context(place.sink("--mood", mood))  # discard
             stack.enter_context(place.relay(*TERMS))
             stack.enter_context(place.worker(port, *wave.PACE))
+            until = time.monotonic() + 10
+            while mood == "slow" and not _spoken_to(port) and time.monotonic() < until:
+                time.sleep(0.02)
+            assert mood != "slow" or _spoken_to(port)
             began = time.monotonic()
             wave.surge(place.oltp, wave.MORE)
             assert time.monotonic() - began < 10
+            assert mood != "slow" or _spoken_to(port), "somebody waits for it meanwhile"
             until = time.monotonic() + 10
             while told and not _failed(place, told) and time.monotonic() < until:
                 time.sleep(0.05)
@@ -150,6 +156,15 @@ def test_the_oltp_does_not_wait_for_neighbours_and_nothing_is_lost(place: Place)
     wave.deliver(place, limit_s=30)
     found = wave.judge(place)
     assert (found["lost"], found["doubled"], found["unheld"]) == (0, 0, 0), found
+
+
+def _spoken_to(port: int) -> bool:
+    """Does a connection to it wait for an answer?"""
+    return any(
+        link.laddr.port == port and link.status == psutil.CONN_ESTABLISHED  # type: ignore[union-attr]
+        for link in psutil.net_connections("tcp4")
+        if link.laddr
+    )
 
 
 def _failed(place: Place, told: str) -> bool:

@@ -5,6 +5,7 @@ the outbox does, so that a crash between the two hands mails over again, which t
 knows. ``python -m oltp_lab.neighbours.notifications.relay`` runs it as a service.
 """
 
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from oltp_lab.neighbours import services
 from oltp_lab.neighbours.notifications import kill
 from oltp_lab.neighbours.notifications.kill import Point
 from oltp_lab.servers import Database
+
+log = logging.getLogger(__name__)
 
 POLL_S = (0.02, 0.05)
 """Seconds between two looks at an empty outbox: at first, and at most."""
@@ -113,7 +116,8 @@ def run(
                         told = fan_out(outbox, terms, point)
                         if not (hand_over(outbox, queue, terms, point) or told):
                             _wait(outbox, ended)
-        except (psycopg.Error, LabError):
+        except (psycopg.Error, LabError) as error:
+            log.warning("work begins anew after %s: %s", type(error).__name__, error)
             ended.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)
 

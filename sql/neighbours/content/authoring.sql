@@ -23,9 +23,11 @@ select content.mark_deleting(%(tenant)s, %(keys)s);
 insert into campaigns.contents (tenant_id, storage_key) values (%(tenant)s, %(key)s) on conflict do nothing returning storage_key;
 
 -- name: saved
+-- With the campaign that the same transaction made.
 select v.template_id, v.id, (
     select s.campaign_id from campaigns.steps s
-    where s.tenant_id = %(tenant)s and s.template_id = v.template_id order by s.campaign_id limit 1)
+    join campaigns.campaigns c on c.tenant_id = %(tenant)s and c.id = s.campaign_id
+    where s.tenant_id = %(tenant)s and s.template_id = v.template_id and c.created_at = v.created_at limit 1)
 from campaigns.template_versions v
 where v.tenant_id = %(tenant)s and v.storage_key = %(key)s;
 
