@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from statistics import median
 from typing import Any
@@ -16,6 +15,8 @@ from oltp_lab.servers import Database
 from oltp_lab_tests.benchmarks._scratch import scratch
 
 _SERVERS, _TENANTS, _ROUNDS = 26, 200, 9
+_ARMS = {"chosen": "allocate", "given": "given", "bare": "bare"}
+"""Queries of instance.sql by what is compared."""
 _CENT = 1e-6
 """What a cent weighs against a mail of head room: cost decides between equals."""
 
@@ -33,35 +34,20 @@ def measure_ip_assignment_quality() -> list[dict[str, Any]]:
             turns: list[dict[str, float]] = []
             for turn in range(_ROUNDS):
                 order = random.Random(turn).sample(range(_TENANTS), _TENANTS)
-                given: list[list[tuple[Any, ...]]] = []
-
-                def choose(tenant: str, volume: int, _: object) -> None:
-                    asked = {"tenant": tenant, "at": at, "expected": volume}
-                    given.append(_rows(session, "allocate", **asked))  # noqa: B023
-
-                def run(name: str) -> Callable[[str, int, object], object]:
-                    query = _query(name)
-                    return lambda tenant, _, address: session.execute(
-                        query, {"address": address, "tenant": tenant, "at": at}
-                    )
-
-                rates = {}
-                for arm, act in (
-                    ("chosen", choose),
-                    ("given", run("given")),
-                    ("bare", run("bare")),
-                ):
+                asked = [
+                    {"tenant": wanted[n][0], "expected": wanted[n][1], "address": offered[n][0],
+                     "at": at} for n in order
+                ]  # fmt: skip
+                rates, answers = {}, {}
+                for arm, query in _ARMS.items():
                     began = time.perf_counter()
-                    for n in order:
-                        whose, volume = wanted[n]
-                        act(whose, volume, offered[n][0])
+                    answers[arm] = [session.execute(_query(query), one) for one in asked]
                     rates[arm] = _TENANTS / (time.perf_counter() - began)
                     _clear(session)
                 turns.append(rates)
                 place = {row[0]: n for n, row in enumerate(offered)}
-                total = sum(
-                    worth[n, place[rows[0][0]]] for n, rows in zip(order, given, strict=True)
-                )
+                chosen = [answer.fetchone()[0] for answer in answers["chosen"]]
+                total = sum(worth[n, place[one]] for n, one in zip(order, chosen, strict=True))
                 quality.append(float(total) / _optimum(worth))
     return [
         {
